@@ -1,0 +1,79 @@
+"""Chat, Preferences, Subscription: a destination, how it wants to be served, and what it wants."""
+
+from dataclasses import dataclass, field
+from datetime import UTC, date, datetime, timedelta
+from datetime import time as TimeOfDay  # noqa: N812 -- `time` is a field's name here
+from typing import Literal
+from zoneinfo import ZoneInfo
+
+from bot.interests import Interest
+
+PlatformName = Literal["telegram", "discord", "web"]
+Language = Literal["en", "zh", "both"]
+Access = Literal["waiting", "allowed", "denied"]
+
+
+@dataclass(frozen=True, slots=True)
+class Preferences:
+    """How a chat wants its digest: when (local time in an IANA zone), in which language, how many papers (0: all)."""
+
+    time: TimeOfDay = TimeOfDay(9, 0)
+    zone: str = "UTC"
+    language: Language = "both"
+    cap: int = 12
+
+    @property
+    def tz(self) -> ZoneInfo:
+        return ZoneInfo(self.zone)
+
+
+@dataclass(frozen=True, slots=True)
+class Chat:
+    """One destination. `address` is the platform's own name for it: a chat id, a channel id, a thread's name."""
+
+    id: int
+    platform: PlatformName
+    address: str
+    title: str
+    is_group: bool = False
+    preferences: Preferences = field(default_factory=Preferences)
+    access: Access = "waiting"
+    inactive_because: str | None = None
+    next_digest_at: datetime | None = None
+    last_digest_day: date | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Subscription:
+    """A Chat's Interest. It owes the papers first seen at `since` or later (aware UTC)."""
+
+    id: int
+    chat_id: int
+    interest: Interest
+    since: datetime
+
+
+def next_digest_at(preferences: Preferences, after: datetime, last_day: date | None) -> datetime:
+    """The next instant (UTC) later than `after` at which a digest is due: once a local day, however the clock changes.
+
+    A time that daylight saving skips counts as the same distance after midnight in the old offset; one that comes
+    twice counts the first time. `last_day` is the local day of the last digest: no day gets two.
+    """
+    day = after.astimezone(preferences.tz).date() - timedelta(days=1)
+    if last_day is not None:
+        day = max(day, last_day + timedelta(days=1))
+    while True:
+        due = datetime.combine(day, preferences.time, preferences.tz).astimezone(UTC)
+        if due > after:
+            return due
+        day += timedelta(days=1)
+
+
+def local_day(preferences: Preferences, instant: datetime) -> date:
+    """The chat's calendar day at an instant."""
+    return instant.astimezone(preferences.tz).date()
+
+
+def languages(language: Language) -> tuple[Literal["en", "zh"], ...]:
+    """The languages that a mode shows, the leading one first."""
+    return ("en", "zh") if language == "both" else (language,)

@@ -1,0 +1,234 @@
+"""Settings: config.toml and the environment (`PAPERWIRE_SECTION__KEY`), validated; errors name the key and the fix."""
+
+import os
+import re
+import tomllib
+from datetime import time as TimeOfDay  # noqa: N812 -- `time` is a key's name here
+from pathlib import Path
+from typing import Annotated, Any, Literal
+from zoneinfo import ZoneInfo
+
+from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, SecretStr, ValidationError
+from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict
+
+DEFAULT_FILE = Path("config.toml")
+ENV_PREFIX = "PAPERWIRE_"
+
+
+class ConfigError(Exception):
+    """The configuration cannot be used; the text says which key, what it holds and what would do."""
+
+
+def _zone(name: str) -> str:
+    try:
+        ZoneInfo(name)
+    except (KeyError, ValueError, OSError) as error:
+        raise ValueError('is no IANA time zone; write for example "Asia/Shanghai" or "UTC"') from error
+    return name
+
+
+def _time_of_day(text: object) -> object:
+    if isinstance(text, TimeOfDay) or (isinstance(text, str) and re.fullmatch(r"([01]?\d|2[0-3]):[0-5]\d", text)):
+        return text if isinstance(text, TimeOfDay) else TimeOfDay.fromisoformat(text.zfill(5))
+    raise ValueError('is no time of day; write for example "08:30"')
+
+
+def _telegram_token(token: SecretStr) -> SecretStr:
+    number, colon, secret = token.get_secret_value().partition(":")
+    if token.get_secret_value() and not (number.isdigit() and colon and len(secret) >= 30):
+        raise ValueError("does not look like a bot token (digits, a colon, 35 characters); get one from @BotFather")
+    return token
+
+
+def _discord_token(token: SecretStr) -> SecretStr:
+    parts = token.get_secret_value().split(".")
+    if token.get_secret_value() and (len(parts) != 3 or not all(parts)):
+        raise ValueError(
+            "does not look like a bot token (three parts joined by dots); reset it in the developer portal"
+        )
+    return token
+
+
+def _http_url(url: str) -> str:
+    if url and not url.startswith(("http://", "https://", "ws://", "wss://")):
+        raise ValueError("is no URL; it begins with https:// or http://")
+    return url.rstrip("/")
+
+
+Zone = Annotated[str, AfterValidator(_zone)]
+Url = Annotated[str, AfterValidator(_http_url)]
+
+
+class _Section(BaseModel):
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+class Web(_Section):
+    """The HTTP server: pages, web chat, health. Off loopback it needs a password."""
+
+    host: str = "127.0.0.1"
+    port: int = Field(8765, ge=0, le=65535)
+    password: SecretStr = SecretStr("")
+    hosts: tuple[str, ...] = ()
+    """Host names besides the bound address under which browsers may call, such as a reverse proxy's."""
+
+
+class Database(_Section):
+    """Where everything is kept."""
+
+    url: str = "sqlite:///data/paperwire.db"
+
+
+class Arxiv(_Section):
+    """arXiv's interfaces and how politely they are used."""
+
+    feed_url: Url = "https://rss.arxiv.org/atom"
+    api_url: Url = "https://export.arxiv.org/api/query"
+    oai_url: Url = "https://oaipmh.arxiv.org/oai"
+    listing_url: Url = "https://arxiv.org/list"
+    contact: str = "https://github.com/paperwire/paperwire"
+    default_categories: tuple[str, ...] = ("cs.AI", "cs.CL", "cs.CV", "cs.LG")
+    poll_minutes: int = Field(15, ge=5, le=24 * 60)
+
+
+class Telegram(_Section):
+    """Token from @BotFather; base URLs of a self-hosted Bot API server, if any."""
+
+    token: Annotated[SecretStr, AfterValidator(_telegram_token)] = SecretStr("")
+    base_url: Url = "https://api.telegram.org/bot"
+    base_file_url: Url = "https://api.telegram.org/file/bot"
+
+
+class Discord(_Section):
+    """Token from the developer portal; URLs of a proxy, if any."""
+
+    token: Annotated[SecretStr, AfterValidator(_discord_token)] = SecretStr("")
+    api_url: Url = "https://discord.com/api/v10"
+    gateway_url: Url = ""
+
+
+class Llm(_Section):
+    """An OpenAI-compatible endpoint. Read and checked; the embedded writer does the work until models arrive."""
+
+    base_url: Url = ""
+    api_key: SecretStr = SecretStr("")
+    model: str = ""
+
+
+class Digest(_Section):
+    """What a new chat starts with."""
+
+    time: Annotated[TimeOfDay, BeforeValidator(_time_of_day)] = TimeOfDay(9, 0)
+    zone: Zone = "UTC"
+    language: Literal["en", "zh", "both"] = "both"
+    cap: int = Field(12, ge=0, le=1000)
+
+
+class AccessRules(_Section):
+    """Who may use the bot: an operator lets each chat in, unless `open`."""
+
+    open: bool = False
+
+
+class Log(_Section):
+    """How much is logged, and for whom: `text` for people, `json` for machines."""
+
+    level: Literal["debug", "info", "warning", "error"] = "info"
+    format: Literal["text", "json"] = "text"
+
+
+class Settings(BaseSettings):
+    """Everything that can be set. The environment wins over the file."""
+
+    model_config = SettingsConfigDict(env_prefix=ENV_PREFIX, env_nested_delimiter="__", extra="forbid", frozen=True)
+
+    web: Web = Web()
+    database: Database = Database()
+    arxiv: Arxiv = Arxiv()
+    telegram: Telegram = Telegram()
+    discord: Discord = Discord()
+    llm: Llm = Llm()
+    digest: Digest = Digest()
+    access: AccessRules = AccessRules()
+    log: Log = Log()
+
+    @classmethod
+    def settings_customise_sources(
+        cls,
+        settings_cls: type[BaseSettings],
+        init_settings: PydanticBaseSettingsSource,
+        env_settings: PydanticBaseSettingsSource,
+        dotenv_settings: PydanticBaseSettingsSource,
+        file_secret_settings: PydanticBaseSettingsSource,
+    ) -> tuple[PydanticBaseSettingsSource, ...]:
+        return env_settings, init_settings
+
+
+def load_settings(path: Path | None = None) -> Settings:
+    """Read the file (default: config.toml here, if there is one) and the environment.
+
+    Raises ConfigError with one line for each thing that is wrong.
+    """
+    named = path or (Path(value) if (value := os.environ.get(f"{ENV_PREFIX}CONFIG")) else None)
+    file = named or DEFAULT_FILE
+    values = _read(file) if named or file.exists() else {}
+    _refuse_unknown_variables()
+    try:
+        return Settings(**values)
+    except ValidationError as error:
+        raise ConfigError("\n".join(_explain(dict(each), file, values) for each in error.errors())) from None
+
+
+def _read(file: Path) -> dict[str, Any]:
+    try:
+        text = file.read_bytes().decode("utf-8-sig")
+    except FileNotFoundError:
+        raise ConfigError(f"{file}: no such file. Copy config.example.toml to {file}, or leave --config out.") from None
+    except UnicodeDecodeError:
+        raise ConfigError(
+            f"{file}: is not a text file. Copy config.example.toml over it and fill it in anew."
+        ) from None
+    except OSError as error:
+        raise ConfigError(f"{file}: cannot be read ({error.strerror}). Check that it is a file you may read.") from None
+    try:
+        return tomllib.loads(text)
+    except tomllib.TOMLDecodeError as error:
+        raise ConfigError(f"{file}: is no TOML ({error}). Compare that line with config.example.toml.") from None
+
+
+def _refuse_unknown_variables() -> None:
+    """pydantic-settings passes over a misspelt variable in silence; a typo there must not look like a default."""
+    known = {f"{ENV_PREFIX}CONFIG"}
+    for section, field in Settings.model_fields.items():
+        assert isinstance(field.annotation, type)
+        assert issubclass(field.annotation, BaseModel)
+        known |= {f"{ENV_PREFIX}{section}__{key}".upper() for key in field.annotation.model_fields}
+    for name in os.environ:
+        if name.upper().startswith(ENV_PREFIX) and name.upper() not in known:
+            raise ConfigError(
+                f"{name}: no such setting. Variables are named {ENV_PREFIX}SECTION__KEY, see config.example.toml."
+            )
+
+
+def _explain(error: dict[str, Any], file: Path, values: dict[str, Any]) -> str:
+    """One line: where, which key, the shape of what is there (never the value: it may be a secret), what to do."""
+    path = [str(part) for part in error["loc"]]
+    section, key = path[0], ".".join(path[1:])
+    variable = f"{ENV_PREFIX}{'__'.join(path[:2])}".upper()
+    in_environment = variable in {name.upper() for name in os.environ}
+    where = f"{variable} (environment)" if in_environment else f"{file}: [{section}] {key}".rstrip()
+    if error["type"] == "extra_forbidden":
+        model = Settings.model_fields[section].annotation if key and section in Settings.model_fields else Settings
+        assert isinstance(model, type)
+        assert issubclass(model, BaseModel)
+        return f"{where}: no such {'key' if key else 'section'}. Known here: {', '.join(model.model_fields)}."
+    fault = f"it {error['ctx']['error']}" if error["type"] == "value_error" else error["msg"].lower()
+    return f"{where}: holds {_shape(error.get('input'))}; {fault}."
+
+
+def _shape(value: object) -> str:
+    if isinstance(value, SecretStr):
+        value = value.get_secret_value()
+    if isinstance(value, str):
+        return f"a text of {len(value)} characters"
+    return f"{type(value).__name__} {value!r}" if isinstance(value, int | float) else f"of type {type(value).__name__}"

@@ -1,0 +1,1 @@
+"""Cards: how a Paper looks, before any platform draws it."""

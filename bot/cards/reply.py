@@ -1,0 +1,125 @@
+"""Card and Reply: what a person is shown, before any platform has given it a form."""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import TypeVar
+
+from bot.cards.latex import readable
+from bot.chats import Language
+from bot.locales import Phrases
+from bot.papers import Paper
+from bot.summary import Summary
+
+_AUTHORS_SHOWN = 4
+_COMMENT_SHOWN = 160
+_BADGES = {"extract": "🧾", "hand": "✍️", "model": "🤖"}
+
+
+@dataclass(frozen=True, slots=True)
+class Button:
+    """Something to press. `action` is `verb:argument`, at most 60 bytes, and is sent back when it is pressed."""
+
+    label: str
+    action: str
+
+
+@dataclass(frozen=True, slots=True)
+class Link:
+    label: str
+    url: str
+
+
+@dataclass(frozen=True, slots=True)
+class Card:
+    """How a Paper looks. `tldrs` and `takeaways` have one part a language shown; `url` None: nothing to link to."""
+
+    paper_id: str
+    title: str
+    url: str
+    second_title: str | None
+    byline: str
+    categories: str
+    tags: tuple[str, ...]
+    tldrs: tuple[str, ...]
+    takeaways: tuple[tuple[str, ...], ...]
+    comment: str | None
+    links: tuple[Link, ...]
+    badge: str
+    buttons: tuple[Button, ...]
+    number: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Reply:
+    """What the bot says: a headline, a text, cards in order, a closing line, buttons. Every part is plain text."""
+
+    text: str = ""
+    title: str = ""
+    cards: tuple[Card, ...] = ()
+    footer: str = ""
+    buttons: tuple[Button, ...] = ()
+
+
+Render = Callable[[Reply], list[str]]
+"""A platform's renderer: a Reply as the fewest messages that keep its limits, each a payload of the platform's own."""
+
+
+def card_of(paper: Paper, summary: Summary, language: Language, phrases: Phrases, number: int | None = None) -> Card:
+    """A Paper's card in a chat's language. Where nobody wrote Chinese it keeps its English and says no more of it."""
+    title = readable(paper.title)
+    takeaways = [(takeaway.en, takeaway.zh) for takeaway in summary.takeaways]
+    title_zh = summary.title_zh if language != "en" else None
+    return Card(
+        paper_id=paper.id,
+        number=number,
+        title=title,
+        url=paper.abs_url if not paper.is_sample else f"/papers/{paper.id}",
+        second_title=title_zh if title_zh != title else None,
+        byline=byline(paper.authors, phrases),
+        categories=_categories(paper.categories, phrases),
+        tags=tuple(
+            phrases(key)
+            for key, holds in (("tag.sample", paper.is_sample), ("tag.withdrawn", paper.withdrawn))
+            if holds
+        ),
+        tldrs=_in_language(language, readable(summary.tldr), summary.tldr_zh),
+        takeaways=_in_language(
+            language,
+            tuple(readable(en) for en, _ in takeaways),
+            tuple(zh for _, zh in takeaways if zh) if takeaways and all(zh for _, zh in takeaways) else None,
+        ),
+        comment=_shortened(readable(paper.comment), _COMMENT_SHOWN) if paper.comment else None,
+        links=() if paper.is_sample else (Link("PDF", paper.pdf_url), Link("HTML", paper.html_url)),
+        badge=f"{_BADGES[summary.provenance.engine]} {written_by(summary, phrases)}",
+        buttons=(Button(phrases("button.abstract"), f"abstract:{paper.id}"),),
+    )
+
+
+_Part = TypeVar("_Part", str, tuple[str, ...])
+
+
+def _in_language(language: Language, english: _Part, chinese: _Part | None) -> tuple[_Part, ...]:
+    if not chinese or language == "en":
+        return (english,) if english else ()
+    return (chinese,) if language == "zh" or not english else (english, chinese)
+
+
+def byline(authors: Sequence[str], phrases: Phrases) -> str:
+    """The first authors; a long list ends in "et al."."""
+    if len(authors) <= _AUTHORS_SHOWN:
+        return ", ".join(authors)
+    return phrases("card.et_al", authors=", ".join(authors[: _AUTHORS_SHOWN - 1]), count=len(authors))
+
+
+def _categories(categories: Sequence[str], phrases: Phrases) -> str:
+    primary, *others = categories
+    return phrases("card.also", primary=primary, others=", ".join(others)) if others else primary
+
+
+def written_by(summary: Summary, phrases: Phrases) -> str:
+    """Who wrote a summary, in a word or two."""
+    return summary.provenance.model or phrases(f"engine.{summary.provenance.engine}")
+
+
+def _shortened(text: str, at_most: int) -> str:
+    return text if len(text) <= at_most else text[: at_most - 1].rsplit(" ", 1)[0] + "…"

@@ -1,0 +1,193 @@
+"""Chats, their subscriptions, and the operators."""
+
+from collections.abc import Iterable
+from dataclasses import replace
+from datetime import date, datetime
+from typing import Any
+
+import sqlalchemy as sa
+from sqlalchemy.dialects.sqlite import insert
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from bot.chats import Access, Chat, PlatformName, Preferences, Subscription, next_digest_at
+from bot.interests import Interest
+from bot.storage.tables import chats, operators, subscriptions
+
+
+def chat_from(row: sa.Row[Any]) -> Chat:
+    return Chat(
+        id=row.id,
+        platform=row.platform,
+        address=row.address,
+        title=row.title,
+        is_group=row.is_group,
+        preferences=Preferences(time=row.time, zone=row.zone, language=row.language, cap=row.cap),
+        access=row.access,
+        inactive_because=row.inactive_because,
+        next_digest_at=row.next_digest_at,
+        last_digest_day=row.last_digest_day,
+    )
+
+
+async def find(connection: AsyncConnection, platform: PlatformName, address: str) -> Chat | None:
+    """The chat at a platform's address, if we have met it."""
+    query = sa.select(chats).where(chats.c.platform == platform, chats.c.address == address)
+    row = (await connection.execute(query)).first()
+    return chat_from(row) if row else None
+
+
+async def get(connection: AsyncConnection, chat_id: int) -> Chat | None:
+    row = (await connection.execute(sa.select(chats).where(chats.c.id == chat_id))).first()
+    return chat_from(row) if row else None
+
+
+async def on_platform(connection: AsyncConnection, platform: PlatformName) -> list[Chat]:
+    """Every chat of a platform, oldest first."""
+    return [
+        chat_from(row)
+        for row in await connection.execute(sa.select(chats).where(chats.c.platform == platform).order_by(chats.c.id))
+    ]
+
+
+async def meet(
+    connection: AsyncConnection,
+    platform: PlatformName,
+    address: str,
+    *,
+    title: str,
+    is_group: bool,
+    access: Access,
+    preferences: Preferences,
+    now: datetime,
+) -> Chat:
+    """The chat at this address, made with these beginnings when we meet it for the first time."""
+    values = {
+        "platform": platform,
+        "address": address,
+        "title": title,
+        "is_group": is_group,
+        "access": access,
+        "time": preferences.time,
+        "zone": preferences.zone,
+        "language": preferences.language,
+        "cap": preferences.cap,
+        "created_at": now,
+    }
+    await connection.execute(insert(chats).values(values).on_conflict_do_nothing())
+    chat = await find(connection, platform, address)
+    assert chat is not None
+    return chat
+
+
+async def set_preferences(connection: AsyncConnection, chat: Chat, preferences: Preferences, now: datetime) -> Chat:
+    """Change how a chat is served; its next digest moves with it."""
+    await connection.execute(
+        sa.update(chats)
+        .where(chats.c.id == chat.id)
+        .values(time=preferences.time, zone=preferences.zone, language=preferences.language, cap=preferences.cap)
+    )
+    return await schedule(connection, replace(chat, preferences=preferences), now)
+
+
+async def schedule(connection: AsyncConnection, chat: Chat, now: datetime, last_day: date | None = None) -> Chat:
+    """Set when the chat's next digest is due: never while it follows nothing. `last_day`: today's was just made."""
+    last_day = last_day or chat.last_digest_day
+    follows = (await connection.execute(sa.select(sa.exists().where(subscriptions.c.chat_id == chat.id)))).scalar_one()
+    due = next_digest_at(chat.preferences, now, last_day) if follows else None
+    await connection.execute(
+        sa.update(chats).where(chats.c.id == chat.id).values(next_digest_at=due, last_digest_day=last_day)
+    )
+    return replace(chat, next_digest_at=due, last_digest_day=last_day)
+
+
+async def set_access(connection: AsyncConnection, chat_id: int, access: Access) -> None:
+    await connection.execute(sa.update(chats).where(chats.c.id == chat_id).values(access=access))
+
+
+async def set_title(connection: AsyncConnection, chat_id: int, title: str) -> None:
+    await connection.execute(sa.update(chats).where(chats.c.id == chat_id).values(title=title))
+
+
+async def deactivate(connection: AsyncConnection, chat_id: int, reason: str) -> None:
+    """Send nothing more until it writes to us again; subscriptions stay."""
+    await connection.execute(sa.update(chats).where(chats.c.id == chat_id).values(inactive_because=reason))
+
+
+async def reactivate(connection: AsyncConnection, chat_id: int) -> None:
+    await connection.execute(sa.update(chats).where(chats.c.id == chat_id).values(inactive_because=None))
+
+
+async def move(connection: AsyncConnection, chat_id: int, address: str) -> None:
+    """The platform gave the chat a new address (a group that became a supergroup)."""
+    await connection.execute(sa.update(chats).where(chats.c.id == chat_id).values(address=address))
+
+
+async def due(connection: AsyncConnection, now: datetime) -> list[Chat]:
+    """The chats whose digest is due, the longest waiting first."""
+    query = sa.select(chats).where(chats.c.next_digest_at <= now, _served()).order_by(chats.c.next_digest_at)
+    return [chat_from(row) for row in await connection.execute(query)]
+
+
+async def next_due_at(connection: AsyncConnection) -> datetime | None:
+    """When the next digest of any chat is due."""
+    query = sa.select(chats.c.next_digest_at).where(chats.c.next_digest_at.is_not(None), _served())
+    return (await connection.execute(query.order_by(chats.c.next_digest_at).limit(1))).scalar_one_or_none()
+
+
+def _served() -> sa.ColumnElement[bool]:
+    return sa.and_(chats.c.access == "allowed", chats.c.inactive_because.is_(None))
+
+
+async def subscribe(connection: AsyncConnection, chat: Chat, interest: Interest, now: datetime) -> bool:
+    """Begin a subscription; False when the chat has it already."""
+    values = {"chat_id": chat.id, "query": str(interest), "since": now}
+    result = await connection.execute(insert(subscriptions).values(values).on_conflict_do_nothing())
+    if result.rowcount and chat.next_digest_at is None:
+        await schedule(connection, chat, now)
+    return bool(result.rowcount)
+
+
+async def unsubscribe(connection: AsyncConnection, chat: Chat, interest: Interest, now: datetime) -> bool:
+    """End a subscription; False when the chat has none such."""
+    result = await connection.execute(
+        sa.delete(subscriptions).where(subscriptions.c.chat_id == chat.id, subscriptions.c.query == str(interest))
+    )
+    await schedule(connection, chat, now)
+    return bool(result.rowcount)
+
+
+async def subscriptions_of(connection: AsyncConnection, chat_ids: Iterable[int]) -> dict[int, list[Subscription]]:
+    """The subscriptions of these chats, by chat, oldest first."""
+    ids = list(chat_ids)
+    found: dict[int, list[Subscription]] = {chat_id: [] for chat_id in ids}
+    query = sa.select(subscriptions).where(subscriptions.c.chat_id.in_(ids)).order_by(subscriptions.c.id)
+    for row in await connection.execute(query):
+        found[row.chat_id].append(Subscription(row.id, row.chat_id, Interest.stored(row.query), row.since))
+    return found
+
+
+async def followed_categories(connection: AsyncConnection) -> set[str]:
+    """Every category that some served chat wants."""
+    query = sa.select(subscriptions.c.query).join(chats).where(_served()).distinct()
+    return {category for (stored,) in await connection.execute(query) for category in Interest.stored(stored).wanted}
+
+
+async def add_operator(connection: AsyncConnection, platform: PlatformName, user_id: str, chat_id: int) -> None:
+    """This person runs the bot; requests are brought to that chat."""
+    values = {"platform": platform, "user_id": user_id, "chat_id": chat_id}
+    await connection.execute(
+        insert(operators)
+        .values(values)
+        .on_conflict_do_update(index_elements=["platform", "user_id"], set_={"chat_id": chat_id})
+    )
+
+
+async def is_operator(connection: AsyncConnection, platform: PlatformName, user_id: str) -> bool:
+    query = sa.select(sa.exists().where(operators.c.platform == platform, operators.c.user_id == user_id))
+    return bool((await connection.execute(query)).scalar_one())
+
+
+async def operator_chats(connection: AsyncConnection) -> list[Chat]:
+    """Where operators are told things."""
+    query = sa.select(chats).join(operators, operators.c.chat_id == chats.c.id).distinct().order_by(chats.c.id)
+    return [chat_from(row) for row in await connection.execute(query)]

@@ -1,0 +1,61 @@
+"""What is known of each polled feed: when to ask again, what was read last, since when it fails."""
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+import sqlalchemy as sa
+from sqlalchemy.dialects.sqlite import insert
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from bot.storage.tables import feeds
+
+
+@dataclass(frozen=True, slots=True)
+class Feed:
+    """One category's feed as last met. `read_at` is None until it was read once; `error` is None while it answers."""
+
+    category: str
+    next_poll_at: datetime
+    etag: str | None = None
+    checksum: str | None = None
+    built_at: datetime | None = None
+    entries: int = 0
+    new_at: datetime | None = None
+    read_at: datetime | None = None
+    failing_since: datetime | None = None
+    failures: int = 0
+    error: str | None = None
+
+
+def _feed_from(row: sa.Row[Any]) -> Feed:
+    return Feed(**row._mapping)
+
+
+async def follow(connection: AsyncConnection, categories: Iterable[str], now: datetime) -> None:
+    """Begin to poll categories that are not polled yet, at once."""
+    rows = [{"category": category, "next_poll_at": now} for category in categories]
+    if rows:
+        await connection.execute(insert(feeds).on_conflict_do_nothing(), rows)
+
+
+async def next_due(connection: AsyncConnection, categories: Iterable[str]) -> Feed | None:
+    """Of these categories the feed that is to be asked first."""
+    query = sa.select(feeds).where(feeds.c.category.in_(list(categories))).order_by(feeds.c.next_poll_at).limit(1)
+    row = (await connection.execute(query)).first()
+    return _feed_from(row) if row else None
+
+
+async def get(connection: AsyncConnection, categories: Iterable[str]) -> list[Feed]:
+    """What is known of these categories' feeds, by name."""
+    query = sa.select(feeds).where(feeds.c.category.in_(list(categories))).order_by(feeds.c.category)
+    return [_feed_from(row) for row in await connection.execute(query)]
+
+
+async def put(connection: AsyncConnection, feed: Feed) -> None:
+    """Keep what is now known of a feed."""
+    values = {name: getattr(feed, name) for name in Feed.__slots__}
+    await connection.execute(
+        insert(feeds).values(values).on_conflict_do_update(index_elements=["category"], set_=values)
+    )

@@ -1,0 +1,98 @@
+"""Papers and where they were listed."""
+
+from collections.abc import Iterable, Sequence
+from datetime import datetime
+from typing import Any
+
+import sqlalchemy as sa
+from sqlalchemy.dialects.sqlite import insert
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from bot.papers import Announced, Paper, PaperId
+from bot.storage.tables import listings, papers
+
+_BATCH = 500
+
+
+async def add_announced(connection: AsyncConnection, announced: Sequence[Announced], seen_at: datetime) -> int:
+    """Store an announcement's papers and list each under all its categories; how many listings were not known before.
+
+    A paper already listed keeps its day; a higher version replaces the facts, a lower one does not.
+    """
+    if not announced:
+        return 0
+    await add(connection, [each.paper for each in announced], seen_at)
+    rows = [
+        {
+            "paper_id": each.paper.id,
+            "category": category,
+            "announce_type": each.announce_type,
+            "day": each.day,
+            "first_seen_at": seen_at,
+            "is_sample": each.paper.is_sample,
+        }
+        for each in announced
+        for category in each.paper.categories
+    ]
+    return (await connection.execute(insert(listings).on_conflict_do_nothing(), rows)).rowcount
+
+
+async def add(connection: AsyncConnection, new: Iterable[Paper], seen_at: datetime) -> None:
+    """Store papers; what is already known of the same or a higher version stays, but for a comment that was missing."""
+    rows = {paper.id: _row(paper, seen_at) for paper in new}
+    if not rows:
+        return
+    statement = insert(papers)
+    fresh = statement.excluded
+    newer = fresh.version > papers.c.version
+    facts = ("version", "title", "abstract", "authors", "licence", "withdrawn", "updated_at")
+    await connection.execute(
+        statement.on_conflict_do_update(
+            index_elements=["id"],
+            set_={
+                **{name: sa.case((newer, fresh[name]), else_=papers.c[name]) for name in facts},
+                "categories": sa.case((fresh.version >= papers.c.version, fresh.categories), else_=papers.c.categories),
+                "comment": sa.func.coalesce(sa.case((newer, fresh.comment)), papers.c.comment, fresh.comment),
+            },
+        ),
+        list(rows.values()),
+    )
+
+
+def _row(paper: Paper, seen_at: datetime) -> dict[str, Any]:
+    return {
+        "id": paper.id,
+        "version": paper.version,
+        "title": paper.title,
+        "abstract": paper.abstract,
+        "authors": list(paper.authors),
+        "categories": list(paper.categories),
+        "licence": paper.licence,
+        "comment": paper.comment,
+        "withdrawn": paper.withdrawn,
+        "is_sample": paper.is_sample,
+        "updated_at": seen_at,
+    }
+
+
+def paper_from(row: sa.Row[Any]) -> Paper:
+    return Paper(
+        id=PaperId(row.id),
+        version=row.version,
+        title=row.title,
+        abstract=row.abstract,
+        authors=tuple(row.authors),
+        categories=tuple(row.categories),
+        licence=row.licence,
+        comment=row.comment,
+        withdrawn=row.withdrawn,
+    )
+
+
+async def get(connection: AsyncConnection, paper_ids: Sequence[PaperId]) -> dict[PaperId, Paper]:
+    """The stored ones among these papers."""
+    found: dict[PaperId, Paper] = {}
+    for start in range(0, len(paper_ids), _BATCH):
+        rows = await connection.execute(sa.select(papers).where(papers.c.id.in_(paper_ids[start : start + _BATCH])))
+        found |= {paper.id: paper for paper in map(paper_from, rows)}
+    return found

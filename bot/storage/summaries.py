@@ -1,0 +1,62 @@
+"""Summaries: written once for each version of a Paper, whoever reads it."""
+
+from collections.abc import Iterable, Sequence
+from typing import Any
+
+import sqlalchemy as sa
+from sqlalchemy.dialects.sqlite import insert
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from bot.papers import Paper, PaperId
+from bot.storage.tables import summaries
+from bot.summary import Provenance, Summary, Takeaway
+
+_BATCH = 500
+
+
+async def add(connection: AsyncConnection, new: Iterable[Summary]) -> None:
+    """Keep summaries; the first one of a version stays."""
+    rows = [
+        {
+            "paper_id": summary.paper_id,
+            "paper_version": summary.paper_version,
+            "tldr": summary.tldr,
+            "tldr_zh": summary.tldr_zh,
+            "title_zh": summary.title_zh,
+            "abstract_zh": summary.abstract_zh,
+            "takeaways": [[takeaway.en, takeaway.zh, takeaway.role] for takeaway in summary.takeaways],
+            "engine": summary.provenance.engine,
+            "engine_version": summary.provenance.version,
+            "model": summary.provenance.model,
+            "written_at": summary.provenance.written_at,
+        }
+        for summary in new
+    ]
+    if rows:
+        await connection.execute(insert(summaries).on_conflict_do_nothing(), rows)
+
+
+async def get(connection: AsyncConnection, papers: Sequence[Paper]) -> dict[PaperId, Summary]:
+    """The stored summaries of these papers' present versions."""
+    versions = {paper.id: paper.version for paper in papers}
+    ids = list(versions)
+    found: dict[PaperId, Summary] = {}
+    for start in range(0, len(ids), _BATCH):
+        query = sa.select(summaries).where(summaries.c.paper_id.in_(ids[start : start + _BATCH]))
+        for row in await connection.execute(query):
+            if versions[PaperId(row.paper_id)] == row.paper_version:
+                found[PaperId(row.paper_id)] = _summary_from(row)
+    return found
+
+
+def _summary_from(row: sa.Row[Any]) -> Summary:
+    return Summary(
+        paper_id=row.paper_id,
+        paper_version=row.paper_version,
+        tldr=row.tldr,
+        tldr_zh=row.tldr_zh,
+        title_zh=row.title_zh,
+        abstract_zh=row.abstract_zh,
+        takeaways=tuple(Takeaway(en, zh, role) for en, zh, role in row.takeaways),
+        provenance=Provenance(row.engine, row.engine_version, row.written_at, row.model),
+    )

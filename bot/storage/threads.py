@@ -1,0 +1,55 @@
+"""The web chat's threads: what was said in each, by both sides."""
+
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any, Literal
+
+import sqlalchemy as sa
+from sqlalchemy.dialects.sqlite import insert
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from bot.storage.tables import web_messages
+
+Author = Literal["person", "bot"]
+
+
+@dataclass(frozen=True, slots=True)
+class Said:
+    """One message of a thread, as safe HTML."""
+
+    id: int
+    author: Author
+    html: str
+    at: datetime
+
+
+def _said_from(row: sa.Row[Any]) -> Said:
+    return Said(row.id, row.author, row.html, row.at)
+
+
+async def say(connection: AsyncConnection, chat_id: int, author: Author, key: str, html: str, now: datetime) -> Said:
+    """Add a message to a thread; the same key again adds nothing and returns the first one."""
+    values = {"chat_id": chat_id, "author": author, "key": key, "html": html, "at": now}
+    await connection.execute(insert(web_messages).values(values).on_conflict_do_nothing())
+    row = (await connection.execute(sa.select(web_messages).where(web_messages.c.key == key))).one()
+    return _said_from(row)
+
+
+async def after(connection: AsyncConnection, chat_id: int, last_id: int, at_most: int = 200) -> list[Said]:
+    """What was said in a thread behind a message, in order."""
+    query = (
+        sa.select(web_messages)
+        .where(web_messages.c.chat_id == chat_id, web_messages.c.id > last_id)
+        .order_by(web_messages.c.id)
+        .limit(at_most)
+    )
+    return [_said_from(row) for row in await connection.execute(query)]
+
+
+async def tail(connection: AsyncConnection, chat_id: int, at_most: int, before: int | None = None) -> list[Said]:
+    """The last messages of a thread (or the last ones before a message), oldest first."""
+    query = sa.select(web_messages).where(web_messages.c.chat_id == chat_id)
+    if before is not None:
+        query = query.where(web_messages.c.id < before)
+    rows = await connection.execute(query.order_by(web_messages.c.id.desc()).limit(at_most))
+    return [_said_from(row) for row in reversed(rows.all())]

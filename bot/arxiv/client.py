@@ -1,0 +1,111 @@
+"""The polite client: one request at a time, over one connection, three seconds apart, whoever asks.
+
+arXiv's terms: https://info.arxiv.org/help/api/tou.html (one request every three seconds, a single connection).
+"""
+
+import asyncio
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+import httpx
+import structlog
+
+from bot import __version__
+from bot.clock import Clock
+
+SPACING = timedelta(seconds=3)
+"""Kept from the end of an answer to the next request, so that delays on the way cannot bring two closer together."""
+
+LARGEST_BODY = 32 * 2**20
+"""Bytes. The largest real feed has some 3 MB."""
+
+LONGEST_WAIT = 60.0
+"""Seconds for a whole answer."""
+
+log = structlog.get_logger(__name__)
+
+
+class ArxivError(Exception):
+    """arXiv did not give what was asked for; the text says why, in words for a log."""
+
+
+class UnreachableError(ArxivError):
+    """No usable answer: the network, a time-out, 429 or 5xx. Asking again later may help."""
+
+
+class RefusedError(ArxivError):
+    """arXiv answered that the request makes no sense (4xx)."""
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """A 200 with its body, or a 304 without one."""
+
+    unchanged: bool
+    body: bytes
+    etag: str | None
+
+
+class ArxivClient:
+    """Asks arXiv. A new one rests for one spacing first: a process before it may just have asked."""
+
+    def __init__(self, contact: str, clock: Clock) -> None:
+        self._clock = clock
+        self._turn = asyncio.Lock()
+        self.free_at: datetime = clock.now() + SPACING
+        self._http = httpx.AsyncClient(
+            headers={"User-Agent": f"Paperwire/{__version__} (+{contact})"},
+            limits=httpx.Limits(max_connections=1, max_keepalive_connections=1),
+            timeout=httpx.Timeout(20.0),
+            follow_redirects=True,
+        )
+
+    async def get(self, url: str, *, params: dict[str, str] | None = None, etag: str | None = None) -> Answer:
+        """One GET, when our turn has come.
+
+        Raises UnreachableError or RefusedError.
+        """
+        async with self._turn:
+            while (wait := (self.free_at - self._clock.now()).total_seconds()) > 0:
+                await self._clock.sleep(wait)
+            try:
+                async with asyncio.timeout(LONGEST_WAIT):
+                    return await self._ask(url, params, etag)
+            except httpx.InvalidURL as error:
+                raise RefusedError(f"{url} is no URL: {error}") from error
+            except (httpx.HTTPError, TimeoutError) as error:
+                raise UnreachableError(_reason(error)) from error
+            finally:
+                self.free_at = self._clock.now() + SPACING
+
+    async def _ask(self, url: str, params: dict[str, str] | None, etag: str | None) -> Answer:
+        headers = {"If-None-Match": etag} if etag else {}
+        async with self._http.stream("GET", url, params=params, headers=headers) as response:
+            log.debug("arxiv.asked", url=str(response.url), status=response.status_code)
+            if response.status_code == httpx.codes.NOT_MODIFIED:
+                return Answer(unchanged=True, body=b"", etag=etag)
+            if response.status_code == httpx.codes.TOO_MANY_REQUESTS or response.is_server_error:
+                raise UnreachableError(f"HTTP {response.status_code}")
+            body = bytearray()
+            async for chunk in response.aiter_bytes():
+                body += chunk
+                if len(body) > LARGEST_BODY:
+                    raise UnreachableError(f"the answer is larger than {LARGEST_BODY // 2**20} MB")
+            if response.is_error:
+                raise RefusedError(f"HTTP {response.status_code}")
+            return Answer(unchanged=False, body=bytes(body), etag=response.headers.get("ETag"))
+
+    async def close(self) -> None:
+        await self._http.aclose()
+
+
+def _reason(error: Exception) -> str:
+    match error:
+        case httpx.ConnectError():
+            return "no connection"
+        case TimeoutError() | httpx.TimeoutException():
+            return "no answer in time"
+        case httpx.RemoteProtocolError() | httpx.ReadError():
+            return "the answer broke off"
+        case _:
+            return type(error).__name__

@@ -1,0 +1,150 @@
+"""Polling: which feed is asked when, and what its answer adds to the store."""
+
+import asyncio
+import hashlib
+from collections.abc import Collection
+from dataclasses import replace
+from datetime import datetime, timedelta
+
+import structlog
+
+from bot.arxiv.client import Answer, ArxivClient, ArxivError, UnreachableError
+from bot.arxiv.feed import FeedDocument, parse_feed
+from bot.clock import Clock
+from bot.config import Arxiv
+from bot.storage import chats, feeds, papers
+from bot.storage.database import Database
+from bot.storage.feeds import Feed
+
+FIRST_RETRY = timedelta(minutes=5)
+LAST_RETRY = timedelta(hours=1)
+_ROWS_AT_ONCE = 200
+_MOST_FAILURES = 10
+
+log = structlog.get_logger(__name__)
+
+
+class FeedPoller:
+    """Keeps the followed categories' feeds read."""
+
+    def __init__(self, database: Database, client: ArxivClient, clock: Clock, settings: Arxiv) -> None:
+        self._database = database
+        self._client = client
+        self._clock = clock
+        self._settings = settings
+        self._out_of_reach = False
+
+    async def tick(self, now: datetime) -> datetime | None:
+        """Ask the one feed that is due first, if any; when to come back."""
+        categories = await self._followed()
+        async with self._database.write() as connection:
+            await feeds.follow(connection, categories, now)
+            due = await feeds.next_due(connection, categories)
+        if due is None or due.next_poll_at > now:
+            return due.next_poll_at if due else None
+        if self._client.free_at > now:
+            return self._client.free_at
+        await self.poll(due)
+        async with self._database.read() as connection:
+            due = await feeds.next_due(connection, categories)
+        return max(due.next_poll_at, self._client.free_at) if due else None
+
+    async def _followed(self) -> set[str]:
+        async with self._database.read() as connection:
+            return await chats.followed_categories(connection) | set(self._settings.default_categories)
+
+    async def refresh(self, categories: Collection[str]) -> None:
+        """Ask these feeds now unless they were read within the polling interval; failures are only recorded."""
+        now = self._clock.now()
+        async with self._database.write() as connection:
+            await feeds.follow(connection, categories, now)
+            known = await feeds.get(connection, categories)
+        for feed in known:
+            if feed.next_poll_at <= now:
+                await self.poll(feed)
+
+    async def poll(self, feed: Feed) -> None:
+        """Ask one feed and keep what comes of it. A failure is recorded, backs off, and loses nothing."""
+        try:
+            answer = await self._client.get(f"{self._settings.feed_url}/{feed.category}", etag=feed.etag)
+            document = await self._read(feed, answer)
+        except ArxivError as error:
+            await self._failed(feed, error)
+        else:
+            await self._succeeded(feed, answer, document)
+
+    async def _read(self, feed: Feed, answer: Answer) -> FeedDocument | None:
+        """The document, or None where it is the one that was read last time."""
+        if answer.unchanged or _checksum(answer.body) == feed.checksum:
+            return None
+        return await asyncio.to_thread(parse_feed, answer.body)
+
+    async def _succeeded(self, feed: Feed, answer: Answer, document: FeedDocument | None) -> None:
+        now = self._clock.now()
+        known = replace(
+            feed,
+            next_poll_at=now + timedelta(minutes=self._settings.poll_minutes),
+            read_at=now,
+            failing_since=None,
+            failures=0,
+            error=None,
+        )
+        if document is not None:
+            # What stood in a feed before its first reading was announced then: who subscribed since is not owed it.
+            seen_at = now if feed.read_at else min(document.built_at, now)
+            new = await self._store(document, seen_at)
+            known = replace(
+                known,
+                etag=answer.etag,
+                checksum=_checksum(answer.body),
+                built_at=document.built_at,
+                entries=len(document.announced),
+                new_at=now if new else feed.new_at,
+            )
+            log.info("feed.read", category=feed.category, entries=len(document.announced), new=new)
+            if document.unreadable:
+                log.warning("feed.entries_unreadable", category=feed.category, entries=document.unreadable)
+        async with self._database.write() as connection:
+            await feeds.put(connection, known)
+        if self._out_of_reach:
+            self._out_of_reach = False
+            log.info("arxiv.reached_again")
+
+    async def _store(self, document: FeedDocument, seen_at: datetime) -> int:
+        """All of a document or nothing of it; row by row it would hold the event loop."""
+        new = 0
+        async with self._database.write() as connection:
+            for start in range(0, len(document.announced), _ROWS_AT_ONCE):
+                batch = document.announced[start : start + _ROWS_AT_ONCE]
+                new += await papers.add_announced(connection, batch, seen_at)
+        return new
+
+    async def _failed(self, feed: Feed, error: ArxivError) -> None:
+        now = self._clock.now()
+        until = now + min(FIRST_RETRY * 2**feed.failures, LAST_RETRY)
+        affected = [feed]
+        if isinstance(error, UnreachableError):
+            # The others that are due would find the same: they wait too, instead of knocking one after the other.
+            async with self._database.read() as connection:
+                known = await feeds.get(connection, await self._followed())
+            affected += [each for each in known if each.next_poll_at <= now and each.category != feed.category]
+        async with self._database.write() as connection:
+            for each in affected:
+                await feeds.put(connection, _failing(each, str(error), now, until))
+        if not self._out_of_reach:
+            self._out_of_reach = isinstance(error, UnreachableError)
+            log.warning("arxiv.not_read", category=feed.category, reason=str(error), next_try=f"{until:%H:%M} UTC")
+
+
+def _failing(feed: Feed, reason: str, now: datetime, until: datetime) -> Feed:
+    return replace(
+        feed,
+        next_poll_at=until,
+        failing_since=feed.failing_since or now,
+        failures=min(feed.failures + 1, _MOST_FAILURES),
+        error=reason,
+    )
+
+
+def _checksum(body: bytes) -> str:
+    return hashlib.sha256(body).hexdigest()

@@ -1,0 +1,25 @@
+"""arXiv's categories (https://arxiv.org/category_taxonomy): which exist, what they are called, which one was meant."""
+
+import json
+from difflib import get_close_matches
+from functools import cache
+from pathlib import Path
+
+
+@cache
+def categories() -> dict[str, str]:
+    """Every category that takes submissions, with its English name."""
+    found: dict[str, str] = json.loads(Path(__file__).with_name("taxonomy.json").read_text("utf-8"))
+    return found
+
+
+def nearest(text: str, at_most: int = 3) -> list[str]:
+    """The categories that somebody who wrote this may have meant, by their code or by their name."""
+    known = categories()
+    wanted = text.strip().lower()
+    codes = {code.lower(): code for code in known}
+    names = {name.lower(): code for code, name in known.items()}
+    inside = [code for code, name in known.items() if len(wanted) > 2 and wanted in name.lower()]
+    close = [codes[match] for match in get_close_matches(wanted, codes, at_most, cutoff=0.6)]
+    close += [names[match] for match in get_close_matches(wanted, names, at_most, cutoff=0.6)]
+    return list(dict.fromkeys([*close, *inside]))[:at_most]

@@ -1,0 +1,1 @@
+"""Summaries: the writers, and the checks that a written summary must pass."""

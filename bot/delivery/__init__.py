@@ -1,0 +1,1 @@
+"""Delivery: the outbox's courier: claim, pace, send through a platform's port, act on the Outcome."""

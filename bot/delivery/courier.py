@@ -1,0 +1,114 @@
+"""The courier: takes what is due from the outbox, sends it, and records what became of it."""
+
+from collections.abc import Mapping
+from datetime import datetime, timedelta
+
+import structlog
+
+from bot.chats import Chat, PlatformName
+from bot.clock import Clock, Scheduler
+from bot.delivery.pacing import Pacer
+from bot.delivery.port import Gone, Moved, Outcome, Platform, Refused, Sent, Uncertain, Wait
+from bot.storage import chats, outbox
+from bot.storage.database import Database
+from bot.storage.outbox import Message
+
+FIRST_RETRY = timedelta(seconds=2)
+LAST_RETRY = timedelta(minutes=10)
+_AT_ONCE = 30
+_REMEMBERED = timedelta(minutes=2)
+
+log = structlog.get_logger(__name__)
+
+
+class Courier:
+    """One Message in flight per chat; order kept within a chat; `sending` is committed before a request leaves."""
+
+    def __init__(
+        self, database: Database, clock: Clock, scheduler: Scheduler, platforms: Mapping[PlatformName, Platform]
+    ) -> None:
+        self._database = database
+        self._clock = clock
+        self._scheduler = scheduler
+        self._platforms = platforms
+        self._pacers = {name: Pacer(platform.pace) for name, platform in platforms.items()}
+        self._in_flight: set[int] = set()
+        self._resting: dict[int, datetime] = {}
+
+    async def recover(self) -> None:
+        """After a start: what was in flight at the last end goes again, at the pace that was kept then."""
+        now = self._clock.now()
+        async with self._database.write() as connection:
+            uncertain = await outbox.recover(connection)
+            recent = await outbox.sent_since(connection, now - _REMEMBERED)
+        for chat, at in recent:
+            if chat.platform in self._pacers:
+                self._pacers[chat.platform].took(chat, at)
+        if uncertain:
+            log.warning("outbox.recovered", uncertain=uncertain)
+
+    async def tick(self, now: datetime) -> datetime | None:
+        """Send off what may leave now; when the next may."""
+        self._resting = {chat_id: until for chat_id, until in self._resting.items() if until > now}
+        async with self._database.read() as connection:
+            heads = await outbox.heads(
+                connection, now, list(self._platforms), [*self._in_flight, *self._resting], _AT_ONCE
+            )
+            later = await outbox.next_at(connection, now)
+        leaving = [message for message in heads if self._may_leave(message.chat, now)]
+        if leaving:
+            async with self._database.write() as connection:
+                await outbox.begin(connection, [message.id for message in leaving], now)
+            for message in leaving:
+                self._in_flight.add(message.chat.id)
+                self._scheduler.spawn(self._deliver(message))
+        return min([*self._resting.values(), *([later] if later else [])], default=None)
+
+    def _may_leave(self, chat: Chat, now: datetime) -> bool:
+        pacer = self._pacers[chat.platform]
+        free_at = pacer.free_at(chat, now)
+        if free_at > now:
+            self._resting[chat.id] = free_at
+            return False
+        pacer.took(chat, now)
+        return True
+
+    async def _deliver(self, message: Message) -> None:
+        chat = message.chat
+        try:
+            outcome = await self._platforms[chat.platform].send(chat.address, message.payload, message.key)
+            self._pacers[chat.platform].took(chat, self._clock.now())
+            await self._record(message, outcome)
+        finally:
+            self._in_flight.discard(chat.id)
+            self._scheduler.wake("deliver")
+
+    async def _record(self, message: Message, outcome: Outcome) -> None:
+        now = self._clock.now()
+        retry = now + min(FIRST_RETRY * 2 ** min(message.attempts, 10), LAST_RETRY)
+        event = log.bind(chat=message.chat.id, message=message.id, key=message.key)
+        async with self._database.write() as connection:
+            match outcome:
+                case Sent(message_id):
+                    await outbox.sent(connection, message.id, message_id, now)
+                    event.debug("message.sent", platform_message_id=message_id)
+                case Wait(reason, after, whole_platform):
+                    until = now + after if after is not None else retry
+                    if whole_platform:
+                        self._pacers[message.chat.platform].halt(until)
+                    await outbox.put_back(connection, message.id, until, reason, uncertain=False)
+                    event.warning("message.waits", reason=reason, until=until.isoformat())
+                case Uncertain(reason):
+                    await outbox.put_back(connection, message.id, retry, reason, uncertain=True)
+                    event.warning("message.uncertain", reason=reason)
+                case Refused(reason):
+                    await outbox.fail(connection, message.id, reason)
+                    event.error("message.refused", reason=reason)
+                case Gone(reason):
+                    await outbox.put_back(connection, message.id, now, reason, uncertain=False)
+                    await chats.deactivate(connection, message.chat.id, reason)
+                    event.warning("chat.inactive", reason=reason)
+                case Moved(address):
+                    await outbox.put_back(connection, message.id, now, "moved", uncertain=False)
+                    await chats.move(connection, message.chat.id, address)
+                    event.info("chat.moved", address=address)

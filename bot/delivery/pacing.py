@@ -1,0 +1,51 @@
+"""Pacing: when the next message to a chat may leave, so that no limit is met."""
+
+from collections import defaultdict, deque
+from datetime import datetime
+
+from bot.chats import Chat
+from bot.delivery.port import Pace
+
+
+class Pacer:
+    """One platform's memory of what was sent when, and its answer to: when may this chat get the next?"""
+
+    def __init__(self, pace: Pace) -> None:
+        self._pace = pace
+        self._last: dict[int, datetime] = {}
+        self._groups: defaultdict[int, deque[datetime]] = defaultdict(deque)
+        self._all: deque[datetime] = deque()
+        self._halted_until: datetime | None = None
+
+    def free_at(self, chat: Chat, now: datetime) -> datetime:
+        """The earliest instant, now or later, at which a message to this chat keeps every limit."""
+        times = [now]
+        if self._halted_until is not None:
+            times.append(self._halted_until)
+        if chat.id in self._last:
+            times.append(self._last[chat.id] + self._pace.per_chat)
+        count, window = self._pace.overall
+        if len(self._all) >= count:
+            times.append(self._all[-count] + window)
+        if chat.is_group and self._pace.per_group is not None:
+            count, window = self._pace.per_group
+            if len(self._groups[chat.id]) >= count:
+                times.append(self._groups[chat.id][-count] + window)
+        return max(times)
+
+    def took(self, chat: Chat, at: datetime) -> None:
+        """A message to this chat leaves, or was answered, at this instant: the later counts."""
+        self._last[chat.id] = at
+        _remember(self._all, at, self._pace.overall[0])
+        if chat.is_group and self._pace.per_group is not None:
+            _remember(self._groups[chat.id], at, self._pace.per_group[0])
+
+    def halt(self, until: datetime) -> None:
+        """The platform wants silence until then."""
+        self._halted_until = max(until, self._halted_until or until)
+
+
+def _remember(times: deque[datetime], at: datetime, at_most: int) -> None:
+    times.append(at)
+    while len(times) > at_most:
+        times.popleft()

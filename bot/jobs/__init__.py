@@ -1,0 +1,1 @@
+"""Jobs: when things run."""

@@ -1,0 +1,83 @@
+"""/start and who is let in: the first operator's claim, chats that wait, an operator's yes or no."""
+
+import structlog
+
+from bot.cards.reply import Button, Reply
+from bot.commands.context import Context, Services, spoken
+from bot.commands.request import Incoming
+from bot.locales import phrases_of
+from bot.storage import chats
+
+_TITLE_SHOWN = 60
+
+log = structlog.get_logger(__name__)
+
+
+async def start(context: Context) -> Reply:
+    """Greet; with the claim code, make its sender the operator."""
+    services, chat = context.services, context.chat
+    if context.argument and services.claim.accepts(context.argument.strip()):
+        services.claim.code = None
+        async with services.database.write() as connection:
+            await chats.add_operator(connection, chat.platform, context.sender.id, chat.id)
+            await chats.set_access(connection, chat.id, "allowed")
+        log.info("operator.claimed", platform=chat.platform, chat=chat.id)
+        return context.says("start.claimed")
+    if chat.access != "allowed":
+        return await ask_for_access(context)
+    return Reply(context.phrases("start.hello"), title=context.phrases("start.title"))
+
+
+async def ask_for_access(context: Context) -> Reply:
+    """Tell an operator that a chat waits (once a chat), and the chat that it has to."""
+    services, chat = context.services, context.chat
+    if chat.access == "denied":
+        return context.says("access.denied")
+    async with services.database.read() as connection:
+        operators = await chats.operator_chats(connection)
+    for operator in operators:
+        phrases = phrases_of(spoken(operator.preferences.language, None))
+        request = Reply(
+            phrases(
+                "access.request",
+                title=chat.title[:_TITLE_SHOWN],
+                sender=context.sender.name[:_TITLE_SHOWN],
+                platform=chat.platform.capitalize(),
+            ),
+            buttons=(
+                Button(phrases("button.allow"), f"allow:{chat.id}"),
+                Button(phrases("button.deny"), f"deny:{chat.id}"),
+            ),
+        )
+        await services.tell(operator, f"access-{chat.id}-{operator.id}", request)
+    return context.says("access.waiting")
+
+
+async def allow(context: Context) -> Reply:
+    return await _decide(context, allowed=True)
+
+
+async def deny(context: Context) -> Reply:
+    return await _decide(context, allowed=False)
+
+
+async def _decide(context: Context, *, allowed: bool) -> Reply:
+    services = context.services
+    async with services.database.write() as connection:
+        chat = await chats.get(connection, int(context.argument)) if context.argument.isdigit() else None
+        if chat is None:
+            return context.says("access.unknown")
+        await chats.set_access(connection, chat.id, "allowed" if allowed else "denied")
+    log.info("access.decided", chat=chat.id, allowed=allowed)
+    if allowed and chat.access != "allowed":
+        phrases = phrases_of(spoken(chat.preferences.language, None))
+        await services.tell(chat, f"welcome-{chat.id}", Reply(phrases("access.allowed")))
+    return context.says("access.allowed_done" if allowed else "access.denied_done", title=chat.title[:_TITLE_SHOWN])
+
+
+async def is_operator(services: Services, incoming: Incoming) -> bool:
+    """Whether the sender runs the bot. Whoever can open the local web chat does."""
+    if incoming.platform == "web":
+        return True
+    async with services.database.read() as connection:
+        return await chats.is_operator(connection, incoming.platform, incoming.sender.id)

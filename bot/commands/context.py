@@ -1,0 +1,96 @@
+"""Context: what a command works with; Services: what all commands share."""
+
+import secrets
+from dataclasses import dataclass, field
+from datetime import datetime
+
+from bot.arxiv.client import ArxivClient
+from bot.arxiv.poll import FeedPoller
+from bot.cards.reply import Reply
+from bot.chats import Chat, Language, local_day
+from bot.clock import Clock, Scheduler
+from bot.commands.request import Sender
+from bot.config import Settings
+from bot.digests.compose import Composer, Renders, Summarise
+from bot.locales import CatalogueName, Phrases, format_datetime, phrases_of
+from bot.storage import outbox
+from bot.storage.database import Database
+
+
+@dataclass(slots=True)
+class Claim:
+    """The one-time code by which the first operator claims the bot; gone once it was used or guessed at too often."""
+
+    code: str | None = field(default_factory=lambda: secrets.token_urlsafe(9))
+    _tries_left: int = 20
+
+    def accepts(self, given: str) -> bool:
+        """Whether this is the code; each wrong guess counts."""
+        if self.code is None or self._tries_left <= 0:
+            return False
+        self._tries_left -= 1
+        return secrets.compare_digest(given.encode(), self.code.encode())
+
+
+@dataclass(frozen=True, slots=True)
+class Services:
+    """The rooms that commands call on."""
+
+    database: Database
+    clock: Clock
+    scheduler: Scheduler
+    settings: Settings
+    client: ArxivClient
+    poller: FeedPoller
+    composer: Composer
+    summarise: Summarise
+    renders: Renders
+    claim: Claim
+
+    async def tell(self, chat: Chat, key: str, reply: Reply) -> None:
+        """Say something in a chat unasked, once for each key, through the outbox."""
+        async with self.database.write() as connection:
+            payloads = self.renders[chat.platform](reply)
+            await outbox.put(connection, chat.id, None, key, payloads, self.clock.now())
+        self.scheduler.wake("deliver")
+
+
+@dataclass(frozen=True, slots=True)
+class Context:
+    """One command given in one chat."""
+
+    services: Services
+    chat: Chat
+    sender: Sender
+    is_operator: bool
+    argument: str
+    now: datetime
+
+    @property
+    def phrases(self) -> Phrases:
+        return phrases_of(spoken(self.chat.preferences.language, self.sender.language))
+
+    def local(self, instant: datetime) -> str:
+        """An instant as the chat's people read it: the time alone if it is today."""
+        return local_time(self.chat, instant, self.now, self.phrases)
+
+    def says(self, key: str, **values: object) -> Reply:
+        """A Reply with one text of the catalogue."""
+        return Reply(self.phrases(key, **values))
+
+
+def spoken(language: Language, sender_language: str | None) -> CatalogueName:
+    """The language in which somebody is answered: the chat's; where it has both, the person's own."""
+    if language == "both":
+        return "zh" if (sender_language or "").lower().startswith("zh") else "en"
+    return language
+
+
+def local_time(chat: Chat, instant: datetime, now: datetime, phrases: Phrases) -> str:
+    """An instant in a chat's zone: `09:00`, or with its day where that is not today."""
+    local = instant.astimezone(chat.preferences.tz)
+    clock = f"{local:%H:%M}"
+    if local.date() == local_day(chat.preferences, now):
+        return clock
+    pattern = "EEE d MMM" if phrases.name == "en" else "M月d日 EEE"
+    return f"{format_datetime(local, pattern, locale=phrases.babel)} {clock}"

@@ -1,0 +1,144 @@
+"""The desk: takes what came in to the command it names, if its sender may give it."""
+
+import re
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
+
+import structlog
+
+from bot.cards.reply import Reply
+from bot.chats import Chat, Preferences
+from bot.commands import access, reading, settings, status, subscribing
+from bot.commands.context import Context, Services
+from bot.commands.request import Incoming, Permission
+from bot.papers import find_paper_ids
+from bot.storage import chats
+
+LONGEST_TEXT = 4_000
+
+log = structlog.get_logger(__name__)
+
+Run = Callable[[Context], Awaitable[Reply | None]]
+
+
+@dataclass(frozen=True, slots=True)
+class Command:
+    """Something that can be said. `takes`: its argument's catalogue key, if it has one.
+
+    `free_to_read`: without an argument it only shows something, so anyone may give it.
+    """
+
+    name: str
+    run: Run
+    permission: Permission = Permission.ANYONE
+    takes: str | None = None
+    free_to_read: bool = False
+    before_access: bool = False
+
+
+async def help_(context: Context) -> Reply:
+    """What can be said, a command a line."""
+    phrases = context.phrases
+    lines = [f"/{each.name} – {phrases(f'command.{each.name}')}" for each in COMMANDS]
+    return Reply("\n".join([*lines, "", phrases("help.more")]), title=phrases("help.title"))
+
+
+COMMANDS = (
+    Command("start", access.start, before_access=True),
+    Command("help", help_, before_access=True),
+    Command("subscribe", subscribing.subscribe, Permission.ADMIN, takes="argument.query"),
+    Command("unsubscribe", subscribing.unsubscribe, Permission.ADMIN, takes="argument.query", free_to_read=True),
+    Command("subscriptions", subscribing.subscriptions),
+    Command("digest", reading.digest),
+    Command("paper", reading.paper, takes="argument.paper"),
+    Command("settings", settings.settings, Permission.ADMIN, takes="argument.setting", free_to_read=True),
+    Command("status", status.status),
+)
+"""Every command, in the order in which `/help` tells them."""
+
+ACTIONS = (
+    Command("abstract", reading.abstract),
+    Command("more", reading.more),
+    Command("set", settings.settings, Permission.ADMIN),
+    Command("allow", access.allow, Permission.OPERATOR),
+    Command("deny", access.deny, Permission.OPERATOR),
+)
+"""What buttons do, by the verb of their action."""
+
+_COMMANDS = {command.name: command for command in COMMANDS}
+_ACTIONS = {command.name: command for command in ACTIONS}
+
+
+class Desk:
+    """Answers people. One Reply for one thing said; None where nothing is to be said."""
+
+    def __init__(self, services: Services) -> None:
+        self._services = services
+
+    async def answer(self, incoming: Incoming) -> Reply | None:
+        """Do what was asked; trouble of ours is told in one line and logged, never raised."""
+        context = await self._context(incoming)
+        try:
+            return await self._answer(incoming, context)
+        except Exception:
+            log.exception("command.failed", chat=context.chat.id, text=incoming.text[:40], action=incoming.action[:40])
+            return context.says("error.ours")
+
+    async def _answer(self, incoming: Incoming, context: Context) -> Reply | None:
+        if len(incoming.text) > LONGEST_TEXT:
+            return context.says("error.too_long", count=LONGEST_TEXT)
+        command, argument = self._parse(incoming)
+        if command is None:
+            return None if incoming.is_group else context.says("error.unknown_command")
+        context = Context(self._services, context.chat, context.sender, context.is_operator, argument, context.now)
+        if context.chat.access != "allowed" and not command.before_access:
+            return await access.ask_for_access(context)
+        refusal = await self._refusal(command, context)
+        return refusal or await command.run(context)
+
+    async def _context(self, incoming: Incoming) -> Context:
+        services, now = self._services, self._services.clock.now()
+        chat = await self._meet(incoming)
+        return Context(services, chat, incoming.sender, await access.is_operator(services, incoming), "", now)
+
+    async def _meet(self, incoming: Incoming) -> Chat:
+        """The chat, as it is kept; one that was given up comes back by itself when somebody speaks there."""
+        async with self._services.database.read() as connection:
+            chat = await chats.find(connection, incoming.platform, incoming.address)
+        if chat is not None and chat.inactive_because is None:
+            return chat
+        open_to_all = incoming.platform == "web" or self._services.settings.access.open
+        defaults = self._services.settings.digest
+        async with self._services.database.write() as connection:
+            chat = await chats.meet(
+                connection,
+                incoming.platform,
+                incoming.address,
+                title=incoming.title,
+                is_group=incoming.is_group,
+                access="allowed" if open_to_all else "waiting",
+                preferences=Preferences(defaults.time, defaults.zone, defaults.language, defaults.cap),
+                now=self._services.clock.now(),
+            )
+            await chats.reactivate(connection, chat.id)
+        return chat
+
+    def _parse(self, incoming: Incoming) -> tuple[Command | None, str]:
+        if incoming.action:
+            verb, _, argument = incoming.action.partition(":")
+            return _ACTIONS.get(verb), argument
+        match = re.match(r"\s*/(\w+)(?:@\w+)?(?:\s+(.*))?$", incoming.text, re.S)
+        if match:
+            return _COMMANDS.get(match[1].lower()), (match[2] or "").strip()
+        if not incoming.is_group and next(find_paper_ids(incoming.text), None):
+            return _COMMANDS["paper"], incoming.text
+        return None, ""
+
+    async def _refusal(self, command: Command, context: Context) -> Reply | None:
+        if context.is_operator or command.permission is Permission.ANYONE:
+            return None
+        if command.permission is Permission.OPERATOR:
+            return context.says("error.operators_only")
+        if command.free_to_read and not context.argument:
+            return None
+        return None if await context.sender.is_admin() else context.says("error.admins_only")

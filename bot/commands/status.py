@@ -1,0 +1,95 @@
+"""/status: what was read of arXiv and when, what the chat got last and gets next."""
+
+from datetime import datetime
+
+from bot.cards.reply import Reply
+from bot.commands.context import Context, Services
+from bot.locales import Phrases
+from bot.storage import chats, digests, feeds
+from bot.storage.feeds import Feed
+
+
+async def status(context: Context) -> Reply:
+    """How things stand, a fact a line."""
+    services, chat, phrases = context.services, context.chat, context.phrases
+    async with services.database.read() as connection:
+        followed = (await chats.subscriptions_of(connection, [chat.id]))[chat.id]
+        wanted = {category for each in followed for category in each.interest.wanted}
+        known = await feeds.get(connection, wanted or services.settings.arxiv.default_categories)
+        last = await digests.last(connection, chat.id)
+    lines = [_feed_line(context, feed) for feed in known] or [phrases("status.not_asked")]
+    if last is not None:
+        receipt = last.receipt
+        lines.append(
+            phrases(
+                "status.last",
+                at=context.local(last.composed_at),
+                matched=receipt.matched,
+                shown=receipt.shown,
+                held=receipt.held,
+            )
+        )
+    if chat.next_digest_at is not None:
+        lines.append(phrases("status.next", at=context.local(chat.next_digest_at)))
+    else:
+        lines.append(phrases("status.follows_nothing"))
+    return Reply("\n".join(lines), title=phrases("status.title"))
+
+
+def _feed_line(context: Context, feed: Feed) -> str:
+    phrases = context.phrases
+    if feed.error is not None and feed.failing_since is not None:
+        return phrases(
+            "status.feed_failing",
+            category=feed.category,
+            since=context.local(feed.failing_since),
+            reason=feed.error,
+            next=context.local(feed.next_poll_at),
+        )
+    if feed.read_at is None or feed.built_at is None:
+        return phrases("status.feed_unread", category=feed.category)
+    if not feed.entries:
+        return phrases("status.feed_empty", category=feed.category, read=context.local(feed.read_at))
+    return phrases(
+        "status.feed_read",
+        category=feed.category,
+        read=context.local(feed.read_at),
+        count=feed.entries,
+        new=context.local(feed.new_at or feed.built_at),
+    )
+
+
+async def arxiv_line(context: Context) -> str:
+    """One calm line where arXiv does not answer; nothing where it does."""
+    trouble = await _trouble(context.services)
+    return _trouble_line(trouble, context.phrases, context.local(trouble.next_poll_at)) if trouble else ""
+
+
+async def web_status(services: Services, phrases: Phrases) -> str:
+    """The same for the page's status line, in UTC; and what is going on while all is well."""
+    trouble = await _trouble(services)
+    if trouble:
+        return _trouble_line(trouble, phrases, f"{trouble.next_poll_at:%H:%M} UTC")
+    async with services.database.read() as connection:
+        known = await feeds.get(connection, await _watched(services))
+    read = [feed.read_at for feed in known if feed.read_at is not None]
+    if not read:
+        return phrases("status.page_waiting")
+    latest: datetime = max(read)
+    return phrases("status.page_read", at=f"{latest:%H:%M} UTC")
+
+
+async def _trouble(services: Services) -> Feed | None:
+    async with services.database.read() as connection:
+        known = await feeds.get(connection, await _watched(services))
+    failing = [feed for feed in known if feed.error is not None]
+    return min(failing, key=lambda feed: feed.next_poll_at) if failing else None
+
+
+async def _watched(services: Services) -> set[str]:
+    async with services.database.read() as connection:
+        return await chats.followed_categories(connection) | set(services.settings.arxiv.default_categories)
+
+
+def _trouble_line(feed: Feed, phrases: Phrases, next_try: str) -> str:
+    return phrases("status.trouble", reason=feed.error, next=next_try)

@@ -1,0 +1,1 @@
+"""Web chat: the built-in chat service, kept in our own tables; no token needed."""

@@ -1,0 +1,80 @@
+"""Updates: what a person says or presses in a thread, and the answers to it."""
+
+import re
+import unicodedata
+from collections.abc import Awaitable, Callable
+from hashlib import sha256
+from uuid import uuid4
+
+from markupsafe import Markup
+
+from bot.cards.plain import plain
+from bot.cards.reply import Reply
+from bot.clock import Clock
+from bot.commands.request import Incoming, Sender
+from bot.platforms.webchat.render import render
+from bot.platforms.webchat.send import Listeners
+from bot.storage import chats, threads
+from bot.storage.database import Database
+from bot.storage.threads import Said
+
+LONGEST_TEXT = 10_000
+"""Characters that a person may say at once."""
+
+Answer = Callable[[Incoming], Awaitable[Reply | None]]
+
+
+class TooLong(ValueError):
+    """More than 10,000 characters; nothing was stored."""
+
+
+class NoSuchThread(LookupError):
+    """No thread has this address."""
+
+
+class WebChat:
+    """The person's side of the threads. All who reach the pages are the same person, as the password is one."""
+
+    def __init__(self, database: Database, clock: Clock, listeners: Listeners, answer: Answer) -> None:
+        self._database = database
+        self._clock = clock
+        self._listeners = listeners
+        self._answer = answer
+
+    async def say(self, thread: str, text: str) -> Said:
+        """Take in a text and answer it; what was said, as stored. Raises TooLong and NoSuchThread."""
+        return await self._hear(thread, text, text=text)
+
+    async def press(self, thread: str, action: str) -> Said:
+        """Take in a pressed Button's action and answer it; the press, as stored. Raises TooLong and NoSuchThread."""
+        return await self._hear(thread, action.replace(":", " ", 1), action=action)
+
+    async def _hear(self, thread: str, shown: str, *, text: str = "", action: str = "") -> Said:
+        if len(shown) > LONGEST_TEXT:
+            raise TooLong(len(shown))
+        key = uuid4().hex
+        html = Markup('<p class="text">{}</p>').format(plain(shown))
+        async with self._database.write() as connection:
+            chat = await chats.find(connection, "web", thread)
+            if chat is None:
+                raise NoSuchThread(thread)
+            said = await threads.say(connection, chat.id, "person", key, html, self._clock.now())
+        self._listeners.wake(chat.id)
+        reply = await self._answer(
+            Incoming("web", thread, chat.title, is_group=False, sender=Sender("local", "you"), text=text, action=action)
+        )
+        if reply is not None:
+            async with self._database.write() as connection:
+                for number, payload in enumerate(render(reply)):
+                    await threads.say(connection, chat.id, "bot", f"{key}:{number}", payload, self._clock.now())
+            self._listeners.wake(chat.id)
+        return said
+
+
+def slug_of(name: str) -> str:
+    """A thread's address for its name: `[a-z0-9-]{1,40}`; letters that it cannot hold are stood for by a checksum."""
+    letters = unicodedata.normalize("NFKD", name.lower())
+    slug = re.sub(r"[^a-z0-9]+", "-", re.sub(r"[\u0300-\u036f]", "", letters)).strip("-")
+    if slug and not any(letter.isalnum() and not letter.isascii() for letter in letters):
+        return slug[:40].rstrip("-")
+    return f"{slug[:31] or 'thread'}-{sha256(name.encode()).hexdigest()[:8]}"

@@ -1,0 +1,145 @@
+"""The web chat in a real Chromium, as a person uses it: on a telephone and on a desk."""
+
+import os
+import shutil
+from collections.abc import AsyncIterator
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+from playwright.async_api import Browser, Page, async_playwright, expect
+
+from bot.cards.reply import Button, Reply
+from bot.commands.request import Incoming
+from tests.test_webchat import CARD, World, running
+
+CHROMIUM = next(filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), None)
+FLAGS = ("--no-sandbox", "--disable-gpu", "--disable-background-networking", "--disable-dev-shm-usage")
+SCREENS = {"telephone": (390, 844), "desk": (1280, 800)}
+
+pytestmark = [
+    pytest.mark.browser,
+    pytest.mark.skipif(CHROMIUM is None and "CI" not in os.environ, reason="no Chromium on this machine"),
+]
+
+
+async def answer(incoming: Incoming) -> Reply | None:
+    match incoming.text or incoming.action:
+        case "/subscribe cs.CL":
+            return Reply("This chat now follows cs.CL · Computation and Language.\nThe first digest comes at 09:00.")
+        case "/digest":
+            cards = tuple(replace(CARD, number=number) for number in range(1, 7))
+            return Reply(
+                "6 of 48 new papers match.", "Tuesday, 3 March", cards, "All were sent.", (Button("All", "all:1"),)
+            )
+        case "abstract:2600.00001":
+            return Reply("The dominant sequence models cost the square of their length …", CARD.title)
+    return None
+
+
+@pytest.fixture
+async def browser() -> AsyncIterator[Browser]:
+    assert CHROMIUM, "CI has to have a Chromium"
+    async with async_playwright() as playwright:
+        browser = await playwright.chromium.launch(executable_path=CHROMIUM, args=FLAGS)
+        yield browser
+        await browser.close()
+
+
+@pytest.fixture
+async def world(tmp_path: Path) -> AsyncIterator[World]:
+    async with running(tmp_path, answer, status="arXiv cannot be reached; next try at 05:40 UTC") as world:
+        yield world
+
+
+@pytest.fixture(params=SCREENS)
+async def page(request: pytest.FixtureRequest, browser: Browser, world: World) -> AsyncIterator[Page]:
+    """The first page on a screen; whatever a page complains of fails the test."""
+    width, height = SCREENS[request.param]
+    complaints: list[str] = []
+    page = await browser.new_page(viewport={"width": width, "height": height})
+    page.on("console", lambda message: complaints.append(message.text) if message.type == "error" else None)
+    page.on("pageerror", lambda error: complaints.append(str(error)))
+    await page.goto(world.server.address)
+    yield page
+    await page.close()
+    assert complaints == []
+
+
+async def say(page: Page, text: str) -> None:
+    await page.get_by_role("textbox", name="arXiv id").fill(text)
+    await page.keyboard.press("Enter")
+
+
+async def top_of(page: Page, what: str) -> float:
+    box = await page.locator(what).bounding_box()
+    assert box is not None
+    return box["y"]
+
+
+async def test_a_person_subscribes_reads_a_digest_and_opens_an_abstract(page: Page) -> None:
+    await say(page, "/subscribe cs.CL")
+    await expect(page.locator(".message.bot").last).to_contain_text("now follows cs.CL")
+    await say(page, "/digest")
+    await expect(page.locator(".card")).to_have_count(6)
+    await expect(page.locator(".card").first).to_contain_text("一种线性注意力")
+    await page.locator(".card").first.get_by_role("button", name="Abstract").click()
+    await expect(page.locator(".message.bot").last).to_contain_text("The dominant sequence models")
+    await expect(page.locator(".message")).to_have_count(6)
+    await expect(page.locator("#note")).to_be_empty()
+
+
+async def test_nothing_is_wider_than_the_screen(page: Page) -> None:
+    await say(page, "/digest")
+    await expect(page.locator(".card")).to_have_count(6)
+    assert await page.evaluate("document.documentElement.scrollWidth <= innerWidth")
+
+
+async def test_a_digest_is_shown_from_its_top(page: Page) -> None:
+    await say(page, "/digest")
+    await expect(page.locator(".card")).to_have_count(6)
+    assert 0 <= await top_of(page, ".message.bot") < 400
+
+
+async def test_who_comes_for_the_first_time_sees_the_top_of_the_first_unread_digest(page: Page, world: World) -> None:
+    await say(page, "/digest")
+    await expect(page.locator(".card")).to_have_count(6)
+    assert page.context.browser
+    other = await page.context.browser.new_page(viewport=page.viewport_size)
+    await other.goto(world.server.address)
+    assert 0 <= await top_of(other, ".message.person") < 400
+    await other.close()
+
+
+async def test_a_message_that_comes_while_one_reads_further_up_does_not_move_the_page(page: Page, world: World) -> None:
+    await say(page, "/digest")
+    await expect(page.locator(".card")).to_have_count(6)
+    await page.evaluate("scrollTo(0, 300)")
+    before = await page.evaluate("scrollY")
+    await world.platform.send("home", "<p>later</p>", "k")
+    await expect(page.locator(".message").last).to_contain_text("later")
+    assert await page.evaluate("scrollY") == before
+
+
+async def test_a_command_that_wants_an_argument_is_put_where_it_can_be_changed(page: Page) -> None:
+    await page.get_by_role("button", name="/subscribe cs.CL").click()
+    await expect(page.get_by_role("textbox", name="arXiv id")).to_have_value("/subscribe cs.CL")
+    await expect(page.locator(".message")).to_have_count(0)
+
+
+async def test_what_was_refused_stays_to_be_mended(page: Page) -> None:
+    await page.locator("#say textarea").evaluate("(area) => area.removeAttribute('maxlength')")
+    await say(page, "long " * 2_001)
+    await expect(page.locator("#note")).to_contain_text("10000")
+    assert len(await page.locator("#say textarea").input_value()) == 10_005
+
+
+async def test_without_javascript_it_does_the_same(browser: Browser, world: World) -> None:
+    page = await browser.new_page(java_script_enabled=False)
+    await page.goto(world.server.address)
+    await page.get_by_role("textbox", name="arXiv id").fill("/digest")
+    await page.get_by_role("button", name="Send").click()
+    await expect(page.locator(".card")).to_have_count(6)
+    await page.locator(".card").first.get_by_role("button", name="Abstract").click()
+    await expect(page.locator(".message.bot").last).to_contain_text("The dominant sequence models")
+    await page.close()

@@ -1,0 +1,165 @@
+"""Drawing: a Reply as Telegram's HTML (https://core.telegram.org/bots/api#html-style) in the fewest messages."""
+
+import json
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
+from html import escape, unescape
+
+from bot.cards.packing import Size, pack, utf16_length
+from bot.cards.plain import plain
+from bot.cards.reply import Button, Card, Reply
+from bot.platforms.telegram.limits import BUTTON_LIMIT, BUTTONS_A_ROW, ENTITY_LIMIT, TEXT_LIMIT
+
+WORD_JOINER = "\u2060"
+"""Invisible. After a sign that Telegram would make a link of, it keeps the text a text."""
+
+_TITLE_ROOM, _LINE_ROOM, _TLDR_ROOM = 600, 300, 1_000
+_GAP = "\n\n"
+
+_TAG = re.compile(r"<[^>]*>")
+_OPENING_TAG = re.compile(r"<[a-z]")
+# Telegram links @names, #hashtags, $STOCKS, and takes `cs.AI` for a site in Anguilla.
+_LINKING = re.compile(r"(?<![A-Za-z0-9_])[@#$](?=\w)|(?<=[a-z])\.(?=[A-Z]{2}\b)")
+_COMMAND = re.compile(r"(?<![\w/<>])/(?=\w)")
+
+
+@dataclass(frozen=True, slots=True)
+class _Part:
+    """What stays together in one message. `buttons` stand below those of the cards, one a row."""
+
+    html: str
+    card: Card | None = None
+    buttons: tuple[Button, ...] = ()
+
+
+def render(reply: Reply) -> list[str]:
+    """A Reply as payloads, in order, each `{"text": HTML, "buttons": [[{"label", "action"}]]}` in JSON.
+
+    No card is cut; one that is too long for a message of its own goes without its least parts.
+    """
+    # The last part of a message has no gap behind it, so there is room for one more.
+    limit = (TEXT_LIMIT + len(_GAP), ENTITY_LIMIT, BUTTON_LIMIT)
+    return [_payload(parts) for parts in pack(_parts(reply), _size, limit)]
+
+
+def visible(html: str) -> str:
+    """The text of our HTML as people see it."""
+    return unescape(_TAG.sub("", html))
+
+
+def _parts(reply: Reply) -> list[_Part]:
+    parts = [
+        *(_Part(html) for html in _opening(reply)),
+        *(_Part(_card(card), card) for card in reply.cards),
+        *(_Part(escape(piece)) for piece in _split(_said(reply.footer), TEXT_LIMIT)),
+    ]
+    return [*parts[:-1], *(replace(part, buttons=reply.buttons) for part in parts[-1:])]
+
+
+def _size(part: _Part) -> Size:
+    buttons = len(part.buttons) + (len(part.card.buttons) if part.card else 0)
+    return utf16_length(visible(part.html)) + len(_GAP), len(_OPENING_TAG.findall(part.html)), buttons
+
+
+def _payload(parts: list[_Part]) -> str:
+    cards = [part.card for part in parts if part.card]
+    pressed = [
+        Button(f"{card.number} · {button.label}", button.action)
+        if len(cards) > 1 and card.number is not None
+        else button
+        for card in cards
+        for button in card.buttons
+    ]
+    rows = [pressed[start : start + BUTTONS_A_ROW] for start in range(0, len(pressed), BUTTONS_A_ROW)]
+    rows += [[button] for part in parts for button in part.buttons]
+    content = {
+        "text": _GAP.join(part.html for part in parts),
+        "buttons": [[{"label": plain(button.label), "action": button.action} for button in row] for row in rows],
+    }
+    return json.dumps(content, ensure_ascii=False)
+
+
+def _opening(reply: Reply) -> list[str]:
+    title = _cut(_said(reply.title), _TITLE_ROOM)
+    heading = f"<b>{escape(title)}</b>" if title else ""
+    first, *rest = _split(_said(reply.text), TEXT_LIMIT - utf16_length(title) - 1) or [""]
+    return [html for html in ("\n".join(filter(None, (heading, escape(first)))), *map(escape, rest)) if html]
+
+
+def _card(card: Card) -> str:
+    return next(html for html in map(_drawn, _slimmer(card)) if utf16_length(visible(html)) <= TEXT_LIMIT)
+
+
+def _drawn(card: Card) -> str:
+    number = f"{card.number}. " if card.number is not None else ""
+    tags = "".join(f"[{_quoted(tag)}] " for tag in card.tags)
+    about = " · ".join(filter(None, (card.byline, card.categories)))
+    head = [f"<b>{number}{_linked(card.title, card.url)}</b>"]
+    if card.second_title:
+        head.append(f"<b>{_quoted(card.second_title)}</b>")
+    head.append(f"{tags}<i>{_quoted(about)}</i>")
+    lists = [
+        "\n".join(f"{count}. {_quoted(point)}" for count, point in enumerate(points, start=1))
+        for points in card.takeaways
+    ]
+    below = [
+        _GAP.join(["\n".join(head), *map(_quoted, card.tldrs)]),
+        f"<blockquote expandable>{_GAP.join(lists)}</blockquote>" if any(lists) else "",
+        f"💬 {_quoted(card.comment)}" if card.comment else "",
+        " · ".join([*(_linked(link.label, link.url) for link in card.links), _quoted(card.badge)]),
+    ]
+    return "\n".join(filter(None, below))
+
+
+def _slimmer(card: Card) -> Iterator[Card]:
+    """The card, then with less and less of what it can do without; the last one fits a message."""
+    yield card
+    card = replace(card, comment=None)
+    yield card
+    while any(len(points) > 1 for points in card.takeaways):
+        card = replace(card, takeaways=tuple(points[: max(1, len(points) - 1)] for points in card.takeaways))
+        yield card
+    for fewer in (card.takeaways[:1], ()):
+        card = replace(card, takeaways=fewer)
+        yield card
+    card = replace(card, tldrs=card.tldrs[:1])
+    yield card
+    yield replace(
+        card,
+        title=_cut(card.title, _TITLE_ROOM),
+        second_title=None,
+        byline=_cut(card.byline, _LINE_ROOM),
+        categories=_cut(card.categories, _LINE_ROOM),
+        tldrs=tuple(_cut(tldr, _TLDR_ROOM) for tldr in card.tldrs),
+    )
+
+
+def _linked(label: str, url: str) -> str:
+    """A sample's page is on this machine only, so its url is relative and no link for others."""
+    return f'<a href="{escape(url)}">{_quoted(label)}</a>' if url.startswith("http") else _quoted(label)
+
+
+def _quoted(outside: str) -> str:
+    """A text from outside, as HTML that shows it and nothing else: no markup, nobody mentioned, no command to tap."""
+    return escape(_COMMAND.sub(rf"\g<0>{WORD_JOINER}", _said(outside)))
+
+
+def _said(text: str) -> str:
+    """Our own text, in which others are quoted: commands can be tapped, nobody is mentioned. Not escaped yet."""
+    return _LINKING.sub(rf"\g<0>{WORD_JOINER}", plain(text))
+
+
+def _split(text: str, units: int) -> list[str]:
+    """`text` in pieces of at most so many UTF-16 units that end with a line or sentence, or else with a word."""
+    most = units // 2
+    sentence = rf".{{1,{most}}}?(?:(?<=[.!?])\s+|(?<=[。！？\n])|\Z)"
+    found = re.findall(rf"{sentence}|.{{1,{most - 1}}}(?:\s|\Z)|.{{1,{most}}}", text, re.DOTALL)
+    pieces = ("".join(run).strip() for run in pack(found, lambda piece: (utf16_length(piece),), (units,)))
+    return [piece for piece in pieces if piece]
+
+
+def _cut(text: str, units: int) -> str:
+    if utf16_length(text) <= units:
+        return text
+    return _split(text, units - 2)[0] + " …"

@@ -1,0 +1,1 @@
+"""Discord: slash commands and buttons in, embeds out."""

@@ -1,0 +1,154 @@
+"""Rendering: a Reply as Discord messages, with an embed for each card."""
+
+import json
+import re
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from itertools import zip_longest
+from typing import Any
+
+from discord.utils import escape_mentions
+
+from bot.cards.packing import Size, pack
+from bot.cards.plain import plain
+from bot.cards.reply import Button, Card, Reply
+from bot.platforms.discord import limits
+
+Json = dict[str, Any]
+
+# No title, author list or TLDR comes near: with these even the longest card fits once its optional parts are gone.
+_LONGEST_LINE = 600
+_LONGEST_ASIDE = 200
+
+_LINK = r"https?://[A-Za-z0-9-]+(?:\.[A-Za-z0-9-]+)+(?::\d+)?(?:[\w./?&=%+~:;,#@-]*[\w/&=%+~#-])?"
+_SIGN = re.compile(rf"(?P<link>{_LINK})|[\\*_~|`\[\]<>#]", re.ASCII)
+_LIST = re.compile(r"^([ \t]*(?:\d+(?=[.)]\s)|(?=[-+]\s)))", re.MULTILINE)
+_AFTER_LINE, _AFTER_SENTENCE, _AFTER_WORD = r"(?<=\n)", r"(?<=[.!?;]\s)|(?<=[。！？；])", r"(?<=\s)"
+
+
+@dataclass(frozen=True, slots=True)
+class _Part:
+    """What stays whole: a piece of the header, a card, the closing line, a row of buttons."""
+
+    content: str = ""
+    embed: Json | None = None
+    buttons: tuple[Button, ...] = ()
+    number: int | None = None
+
+
+def render(reply: Reply) -> list[str]:
+    """The fewest messages that keep Discord's limits, each the JSON body of a request that mentions nobody."""
+    # The newline that joins it counts with each piece of content, so there is one too many.
+    limit = limits.CONTENT + 1, limits.EMBEDS, limits.EMBEDS_TEXT, limits.BUTTONS
+    return [json.dumps(_message(parts), ensure_ascii=False) for parts in pack(_parts(reply), _size, limit)]
+
+
+def _parts(reply: Reply) -> Iterator[_Part]:
+    title = _line(reply.title, limits.EMBED_TITLE)
+    header = _joined("\n", [_bold(title), escaped(plain(reply.text))])
+    yield from (_Part(content=piece) for piece in _split(header, limits.CONTENT))
+    yield from (_Part(embed=_embed(card), buttons=card.buttons, number=card.number) for card in reply.cards)
+    if footer := _line(reply.footer, limits.CONTENT):
+        yield _Part(embed={"description": footer})
+    yield from (_Part(buttons=row) for row in _rows(reply.buttons))
+
+
+def _size(part: _Part) -> Size:
+    embed = part.embed or {}
+    texts = embed.get("title", ""), embed.get("description", ""), embed.get("footer", {}).get("text", "")
+    return len(part.content) + bool(part.content), bool(embed), sum(map(len, texts)), len(part.buttons)
+
+
+def _message(parts: Sequence[_Part]) -> Json:
+    several = sum(part.number is not None for part in parts) > 1
+    # Discord refuses a message in which two buttons do the same.
+    labels: dict[str, str] = {}
+    for part in parts:
+        number = f"{part.number} · " if several and part.number is not None else ""
+        for button in part.buttons:
+            labels.setdefault(button.action, f"{number}{plain(button.label)}"[: limits.BUTTON_LABEL])
+    buttons = [{"type": 2, "style": 2, "label": label, "custom_id": action} for action, label in labels.items()]
+    return {
+        "content": "\n".join(part.content for part in parts if part.content),
+        "embeds": [part.embed for part in parts if part.embed],
+        "components": [{"type": 1, "components": row} for row in _rows(buttons)],
+        "allowed_mentions": {"parse": []},
+    }
+
+
+def _rows(buttons: Sequence[Any]) -> list[Any]:
+    return [buttons[start : start + limits.BUTTONS_IN_ROW] for start in range(0, len(buttons), limits.BUTTONS_IN_ROW)]
+
+
+def _embed(card: Card) -> Json:
+    """A card; while it is over the limit it loses its comment first, then the last takeaway of each language."""
+    number = f"{card.number} · " if card.number is not None else ""
+    title = _line(card.title)
+    fits = 0 < len(number + title) <= limits.EMBED_TITLE
+    head = [
+        _bold("" if fits else title),
+        _bold(_line(card.second_title or "")),
+        _bold(_line(" · ".join(card.tags), _LONGEST_ASIDE)),
+        _joined(" · ", [_italic(_line(card.byline)), _line(card.categories, _LONGEST_ASIDE)]),
+    ]
+    links = " · ".join(f"[{_line(link.label)}]({link.url})" for link in card.links)
+    most = max(map(len, card.takeaways), default=0)
+    shortenings = [(card.comment or "", most), *(("", count) for count in range(most, -1, -1))]
+    descriptions = (
+        _joined("\n\n", [_joined("\n", head), *_languages(card, count), _line(comment), links])
+        for comment, count in shortenings
+    )
+    embed: Json = {
+        "title": number + (title if fits else _line(card.paper_id)),
+        "description": next(text for text in descriptions if len(text) <= limits.EMBED_DESCRIPTION),
+    }
+    if card.url.startswith("http"):
+        embed["url"] = card.url
+    # A footer knows no markdown: what is escaped would be shown with its backslashes.
+    if badge := " ".join(plain(card.badge).split())[:_LONGEST_ASIDE]:
+        embed["footer"] = {"text": badge}
+    return embed
+
+
+def _languages(card: Card, count: int) -> Iterator[str]:
+    for tldr, takeaways in zip_longest(card.tldrs, card.takeaways, fillvalue=""):
+        lines = [f"{place}. {_line(each)}" for place, each in enumerate(takeaways[:count], 1)]
+        yield _joined("\n", [_line(tldr), *lines])
+
+
+def _joined(separator: str, parts: Sequence[str]) -> str:
+    return separator.join(filter(None, parts))
+
+
+def _bold(text: str) -> str:
+    return text and f"**{text}**"
+
+
+def _italic(text: str) -> str:
+    return text and f"*{text}*"
+
+
+def _line(text: str, at_most: int = _LONGEST_LINE) -> str:
+    """An outside text as one line, escaped; past `at_most` characters it is cut after a sentence or a word."""
+    pieces = _split(escaped(" ".join(plain(text).split())), at_most - 1)
+    return pieces[0] + "…" if len(pieces) > 1 else "".join(pieces)
+
+
+def escaped(text: str) -> str:
+    """`text` without markdown, mentions, emoji or timestamps of Discord; links stay links.
+
+    A backslash makes any sign plain: https://support.discord.com/hc/en-us/articles/210298617. discord.py's
+    `escape_markdown` leaves what is inside a masked link, sub-headings and `<…>` as they are.
+    """
+    text = _SIGN.sub(lambda found: found["link"] or f"\\{found[0]}", text)
+    return escape_mentions(_LIST.sub(r"\1\\", text))
+
+
+def _split(text: str, at_most: int) -> list[str]:
+    """Escaped text in pieces: cut after lines; if one is too long, after sentences; then words; then anywhere."""
+    cuts = [re.split(mark, text) for mark in (_AFTER_LINE, _AFTER_SENTENCE, _AFTER_WORD)]
+    # A backslash stays with what it escapes.
+    cuts.append(re.findall(r"\\?.", text, re.DOTALL))
+    parts = next(parts for parts in cuts if max(map(len, parts), default=0) <= at_most)
+    pieces = ("".join(group).strip() for group in pack(parts, lambda part: (len(part),), (at_most,)))
+    return [piece for piece in pieces if piece]

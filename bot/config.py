@@ -11,11 +11,13 @@ from zoneinfo import ZoneInfo
 from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, SecretStr, ValidationError
 from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict
 
+from bot.errors import PaperwireError
+
 DEFAULT_FILE = Path("config.toml")
 ENV_PREFIX = "PAPERWIRE_"
 
 
-class ConfigError(Exception):
+class ConfigError(PaperwireError):
     """The configuration cannot be used; the text says which key, what it holds and what would do."""
 
 
@@ -34,18 +36,14 @@ def _time_of_day(text: object) -> object:
 
 
 def _telegram_token(token: SecretStr) -> SecretStr:
-    number, colon, secret = token.get_secret_value().partition(":")
-    if token.get_secret_value() and not (number.isdigit() and colon and len(secret) >= 30):
-        raise ValueError("does not look like a bot token (digits, a colon, 35 characters); get one from @BotFather")
+    if not re.fullmatch(r"(\d+:[\w-]+)?", token.get_secret_value()):
+        raise ValueError("does not look like a bot token (digits, a colon, letters); get one from @BotFather")
     return token
 
 
 def _discord_token(token: SecretStr) -> SecretStr:
-    parts = token.get_secret_value().split(".")
-    if token.get_secret_value() and (len(parts) != 3 or not all(parts)):
-        raise ValueError(
-            "does not look like a bot token (three parts joined by dots); reset it in the developer portal"
-        )
+    if not re.fullmatch(r"([\w.-]{5,})?", token.get_secret_value()):
+        raise ValueError("does not look like a bot token (letters, dots, no blanks); get one in the developer portal")
     return token
 
 

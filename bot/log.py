@@ -52,6 +52,8 @@ def configure_logging(settings: Settings) -> None:
     logging.basicConfig(handlers=[handler], level=logging.WARNING, force=True)
     logging.getLogger("bot").setLevel(settings.log.level.upper())
     logging.getLogger("apscheduler").setLevel(logging.ERROR)
+    # It logs a traceback for each answer that is no JSON (a 502 page); the courier tells what became of the message.
+    logging.getLogger("telegram").setLevel(logging.CRITICAL)
 
 
 class _Redact:

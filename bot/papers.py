@@ -23,8 +23,8 @@ _ID = re.compile(
     rf"(?<![\w./-])(?:arxiv[.:]\s*)?(?P<id>{_NEW_STYLE}|{_OLD_STYLE})(?:v(?P<version>[1-9]\d?))?(?:\.pdf)?(?![\w/-]|\.\w)",
     re.I,
 )
-# Where ids stand in links: arxiv.org/abs|pdf|html, alphaxiv, ar5iv, huggingface.co/papers, papers.cool/arxiv, doi.org.
-_LINK = re.compile(r"(?:https?://)?[\w.-]+/(?:(?:abs|pdf|html|format|papers|arxiv|10\.48550|overview)/)+(?=\S)", re.I)
+# What ids stand behind in links: arxiv.org/abs|pdf|html, alphaxiv, ar5iv, huggingface.co/papers, papers.cool, doi.org.
+_LINK = re.compile(r"(?<![\w-])(?:abs|pdf|html|format|papers|arxiv|overview|10\.48550)/", re.I)
 _LONGEST_TEXT = 20_000
 
 

@@ -23,7 +23,7 @@ Run = Callable[[Context], Awaitable[Reply | None]]
 
 @dataclass(frozen=True, slots=True)
 class Command:
-    """Something that can be said. `takes`: its argument's catalogue key, if it has one.
+    """Something that can be said. `takes`: its argument's name, if it has one.
 
     `free_to_read`: without an argument it only shows something, so anyone may give it.
     """
@@ -31,7 +31,7 @@ class Command:
     name: str
     run: Run
     permission: Permission = Permission.ANYONE
-    takes: str | None = None
+    takes: str = ""
     free_to_read: bool = False
     before_access: bool = False
 
@@ -46,12 +46,12 @@ async def help_(context: Context) -> Reply:
 COMMANDS = (
     Command("start", access.start, before_access=True),
     Command("help", help_, before_access=True),
-    Command("subscribe", subscribing.subscribe, Permission.ADMIN, takes="argument.query"),
-    Command("unsubscribe", subscribing.unsubscribe, Permission.ADMIN, takes="argument.query", free_to_read=True),
+    Command("subscribe", subscribing.subscribe, Permission.ADMIN, takes="query"),
+    Command("unsubscribe", subscribing.unsubscribe, Permission.ADMIN, takes="query", free_to_read=True),
     Command("subscriptions", subscribing.subscriptions),
     Command("digest", reading.digest),
-    Command("paper", reading.paper, takes="argument.paper"),
-    Command("settings", settings.settings, Permission.ADMIN, takes="argument.setting", free_to_read=True),
+    Command("paper", reading.paper, takes="paper"),
+    Command("settings", settings.settings, Permission.ADMIN, takes="setting", free_to_read=True),
     Command("status", status.status),
 )
 """Every command, in the order in which `/help` tells them."""

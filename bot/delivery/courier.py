@@ -110,5 +110,5 @@ class Courier:
                     event.warning("chat.inactive", reason=reason)
                 case Moved(address):
                     await outbox.put_back(connection, message.id, now, "moved", uncertain=False)
-                    await chats.move(connection, message.chat.id, address)
+                    await chats.move(connection, message.chat, address)
                     event.info("chat.moved", address=address)

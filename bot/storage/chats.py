@@ -11,7 +11,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from bot.chats import Access, Chat, PlatformName, Preferences, Subscription, next_digest_at
 from bot.interests import Interest
-from bot.storage.tables import chats, operators, subscriptions
+from bot.storage.tables import chats, digest_papers, digests, messages, operators, subscriptions
 
 
 def chat_from(row: sa.Row[Any]) -> Chat:
@@ -117,9 +117,25 @@ async def reactivate(connection: AsyncConnection, chat_id: int) -> None:
     await connection.execute(sa.update(chats).where(chats.c.id == chat_id).values(inactive_because=None))
 
 
-async def move(connection: AsyncConnection, chat_id: int, address: str) -> None:
-    """The platform gave the chat a new address (a group that became a supergroup)."""
-    await connection.execute(sa.update(chats).where(chats.c.id == chat_id).values(address=address))
+async def move(connection: AsyncConnection, chat: Chat, address: str) -> None:
+    """The platform gave the chat a new address (a group that became a supergroup).
+
+    Where somebody already spoke at the new address the two become one: what the old one followed, was given and is
+    still to get goes over.
+    """
+    known = await find(connection, chat.platform, address)
+    if known is None:
+        await connection.execute(sa.update(chats).where(chats.c.id == chat.id).values(address=address))
+        return
+    for table in (subscriptions, digests, digest_papers, messages, operators):
+        # What the new one has as well stays behind, and goes with the old one.
+        await connection.execute(
+            sa.update(table).prefix_with("OR IGNORE").where(table.c.chat_id == chat.id).values(chat_id=known.id)
+        )
+    await connection.execute(
+        sa.update(chats).where(chats.c.id == known.id).values(access=chat.access, next_digest_at=chat.next_digest_at)
+    )
+    await connection.execute(sa.delete(chats).where(chats.c.id == chat.id))
 
 
 async def due(connection: AsyncConnection, now: datetime) -> list[Chat]:
@@ -187,7 +203,27 @@ async def is_operator(connection: AsyncConnection, platform: PlatformName, user_
     return bool((await connection.execute(query)).scalar_one())
 
 
+async def has_operator(connection: AsyncConnection, platforms: Iterable[PlatformName]) -> bool:
+    """Whether somebody claimed the bot on a platform other than the local web chat."""
+    outside = [platform for platform in platforms if platform != "web"]
+    query = sa.select(sa.exists().where(operators.c.platform.in_(outside)))
+    return bool((await connection.execute(query)).scalar_one())
+
+
 async def operator_chats(connection: AsyncConnection) -> list[Chat]:
     """Where operators are told things."""
     query = sa.select(chats).join(operators, operators.c.chat_id == chats.c.id).distinct().order_by(chats.c.id)
     return [chat_from(row) for row in await connection.execute(query)]
+
+
+async def everyone(connection: AsyncConnection) -> list[Chat]:
+    """Every chat, oldest first."""
+    return [chat_from(row) for row in await connection.execute(sa.select(chats).order_by(chats.c.id))]
+
+
+async def at(connection: AsyncConnection, platform: PlatformName, address: str) -> list[Chat]:
+    """The chat at an address and those of its topics, whose addresses go on behind a colon."""
+    places = sa.or_(chats.c.address == address, chats.c.address.startswith(f"{address}:", autoescape=True))
+    return [
+        chat_from(row) for row in await connection.execute(sa.select(chats).where(chats.c.platform == platform, places))
+    ]

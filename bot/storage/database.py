@@ -3,7 +3,7 @@
 import asyncio
 import sqlite3
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager, nullcontext
+from contextlib import asynccontextmanager, closing, nullcontext
 from pathlib import Path
 from typing import Any
 
@@ -16,10 +16,12 @@ from alembic.util.exc import CommandError
 from filelock import FileLock, Timeout
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, create_async_engine
 
+from bot.errors import PaperwireError
+
 _BUSY_SECONDS = 10
 
 
-class DatabaseError(Exception):
+class DatabaseError(PaperwireError):
     """The database cannot be used; the text says why and what to do. Nothing in it was changed."""
 
 
@@ -160,18 +162,23 @@ def _alembic(url: sa.URL) -> Config:
 
 def _migrate(url: sa.URL) -> None:
     file = Path(url.database or "")
-    if file.exists():
-        with sqlite3.connect(f"{file.absolute().as_uri()}?mode=ro", uri=True) as connection:
-            tables = {name for (name,) in connection.execute("SELECT name FROM sqlite_master WHERE type = 'table'")}
-        connection.close()
-        if tables and "alembic_version" not in tables:
-            raise DatabaseError(f"{file} is a database of another program. Name another file in [database] url.")
     try:
+        if file.exists():
+            _refuse_other_programs(file)
         command.upgrade(_alembic(url), "head")
     except CommandError:
         raise DatabaseError(_newer(file)) from None
+    except sa.exc.DatabaseError as error:
+        raise DatabaseError(explain(error.orig or error, file)) from error
     except sqlite3.DatabaseError as error:
         raise DatabaseError(explain(error, file)) from error
+
+
+def _refuse_other_programs(file: Path) -> None:
+    with closing(sqlite3.connect(f"{file.absolute().as_uri()}?mode=ro", uri=True)) as connection:
+        tables = {name for (name,) in connection.execute("SELECT name FROM sqlite_master WHERE type = 'table'")}
+    if tables and "alembic_version" not in tables:
+        raise DatabaseError(f"{file} is a database of another program. Name another file in [database] url.")
 
 
 def _newer(file: Path) -> str:

@@ -64,6 +64,18 @@ def _sample_texts() -> dict[str, Any]:
     return texts
 
 
+async def ask(writers: Sequence[Writer], papers: Sequence[Paper], now: datetime) -> list[Summary]:
+    """Each paper's summary by the first of the writers that can write it."""
+    written: list[Summary] = []
+    missing = list(papers)
+    for writer in writers:
+        if missing:
+            written += await writer.write(missing, now)
+            done = {summary.paper_id for summary in written}
+            missing = [paper for paper in missing if paper.id not in done]
+    return written
+
+
 class Summariser:
     """Gives every paper its summary, asking the writers in their order only for what is not there yet."""
 
@@ -76,14 +88,12 @@ class Summariser:
         """A summary of each paper's present version."""
         async with self._database.read() as connection:
             found = await summaries.get(connection, papers)
-        written: list[Summary] = []
-        missing = [paper for paper in papers if paper.id not in found]
-        for writer in self._writers:
-            if missing:
-                written += await writer.write(missing, self._clock.now())
-                done = {summary.paper_id for summary in written}
-                missing = [paper for paper in missing if paper.id not in done]
+        written = await ask(self._writers, [paper for paper in papers if paper.id not in found], self._clock.now())
         if written:
             async with self._database.write() as connection:
                 await summaries.add(connection, written)
         return found | {PaperId(summary.paper_id): summary for summary in written}
+
+
+WRITERS: tuple[Writer, ...] = (SampleWriter(), EmbeddedWriter())
+"""The writers, in the order in which they are asked."""

@@ -1,0 +1,5 @@
+"""`python -m bot` is `paperwire`."""
+
+from bot.cli import main
+
+main()

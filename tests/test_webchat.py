@@ -3,7 +3,7 @@
 import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import httpx
@@ -78,7 +78,6 @@ class World:
     platform: WebChatPlatform
     server: WebServer
     browser: httpx.AsyncClient
-    names: list[str] = field(default_factory=list)
 
     async def page(self, path: str = "/t/home") -> lxml.html.HtmlElement:
         return lxml.html.fromstring((await self.browser.get(path)).text)

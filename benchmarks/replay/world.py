@@ -162,7 +162,7 @@ class WebWorld:
                 headers = {"Last-Event-ID": self._last[slug]} if slug in self._last else {}
                 async with aconnect_sse(http, "GET", f"/t/{slug}/events", headers=headers) as source:
                     async for event in source.aiter_sse():
-                        if event.event == "message" and event.id:
+                        if event.id and event.data:
                             self._last[slug] = event.id
                             self._receive(slug, event.id, event.data)
 
@@ -186,8 +186,11 @@ class WebWorld:
     async def stop(self) -> None:
         for reader in self._readers:
             reader.cancel()
-        await asyncio.gather(*self._readers, return_exceptions=True)
+        ended = await asyncio.gather(*self._readers, return_exceptions=True)
         self._readers.clear()
+        for error in ended:
+            if isinstance(error, Exception):
+                raise error
 
 
 async def _until(holds: Callable[[], bool], seconds: float = 20) -> None:

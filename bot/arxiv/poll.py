@@ -9,7 +9,7 @@ from datetime import datetime, timedelta
 import structlog
 
 from bot.arxiv.client import Answer, ArxivClient, ArxivError, UnreachableError
-from bot.arxiv.feed import FeedDocument, parse_feed
+from bot.arxiv.feed import ARXIV_ZONE, FeedDocument, parse_feed
 from bot.clock import Clock
 from bot.config import Arxiv
 from bot.storage import chats, feeds, papers
@@ -20,6 +20,8 @@ FIRST_RETRY = timedelta(minutes=5)
 LAST_RETRY = timedelta(hours=1)
 _ROWS_AT_ONCE = 200
 _MOST_FAILURES = 10
+_BUSY_FROM, _BUSY_UNTIL = 20, 3
+_QUIET_INTERVAL = timedelta(hours=1)
 
 log = structlog.get_logger(__name__)
 
@@ -33,12 +35,16 @@ class FeedPoller:
         self._clock = clock
         self._settings = settings
         self._out_of_reach = False
+        self._known: set[str] = set()
 
     async def tick(self, now: datetime) -> datetime | None:
         """Ask the one feed that is due first, if any; when to come back."""
         categories = await self._followed()
-        async with self._database.write() as connection:
-            await feeds.follow(connection, categories, now)
+        if not categories <= self._known:
+            async with self._database.write() as connection:
+                await feeds.follow(connection, categories, now)
+            self._known |= categories
+        async with self._database.read() as connection:
             due = await feeds.next_due(connection, categories)
         if due is None or due.next_poll_at > now:
             return due.next_poll_at if due else None
@@ -83,7 +89,7 @@ class FeedPoller:
         now = self._clock.now()
         known = replace(
             feed,
-            next_poll_at=now + timedelta(minutes=self._settings.poll_minutes),
+            next_poll_at=next_poll_at(now, timedelta(minutes=self._settings.poll_minutes)),
             read_at=now,
             failing_since=None,
             failures=0,
@@ -134,6 +140,15 @@ class FeedPoller:
         if not self._out_of_reach:
             self._out_of_reach = isinstance(error, UnreachableError)
             log.warning("arxiv.not_read", category=feed.category, reason=str(error), next_try=f"{until:%H:%M} UTC")
+
+
+def next_poll_at(now: datetime, interval: timedelta) -> datetime:
+    """When a feed that was just read is asked again: often while arXiv publishes, once an hour else, weekends too.
+
+    Feeds are built from 00:00 US/Eastern on, and again after the announcement at 20:00 (measured: 21:18 to 23:37).
+    """
+    hour = now.astimezone(ARXIV_ZONE).hour
+    return now + (interval if hour >= _BUSY_FROM or hour < _BUSY_UNTIL else max(interval, _QUIET_INTERVAL))
 
 
 def _failing(feed: Feed, reason: str, now: datetime, until: datetime) -> Feed:

@@ -38,7 +38,15 @@ class Result:
 class Harness:
     """One replay: the captures, served at the instants at which they were built, to these chats."""
 
-    def __init__(self, captures: list[Capture], plans: list[ChatPlan], folder: Path, kill_every: int = 0) -> None:
+    def __init__(
+        self,
+        captures: list[Capture],
+        plans: list[ChatPlan],
+        folder: Path,
+        kill_every: int = 0,
+        *,
+        kill_daily: bool = False,
+    ) -> None:
         built = sorted(capture.built for capture in captures)
         self._now = built[0] - timedelta(days=1)
         self._end = built[-1] + timedelta(days=2)
@@ -46,6 +54,8 @@ class Harness:
         self._database = folder / "paperwire.db"
         self._log = folder / "bot.log"
         self._kill_every = kill_every
+        self._kill_daily = kill_daily
+        self._killed_on = self._now.date()
         self._counting = False
         self._accepted = 0
         self._taken: set[tuple[str, str, str]] = set()
@@ -73,8 +83,11 @@ class Harness:
 
     def _on_message(self) -> None:
         """The bot dies the moment a platform has taken the Nth message, before it hears of it."""
-        self._accepted += self._counting
-        if self._counting and self._kill_every and self._accepted % self._kill_every == 0:
+        if not self._counting:
+            return
+        self._accepted += 1
+        day_is_due = self._kill_daily and self._killed_on < self._now.date()
+        if day_is_due or (self._kill_every and self._accepted % self._kill_every == 0):
             self._kill()
 
     def _kill(self) -> None:
@@ -82,6 +95,7 @@ class Harness:
         if self._process.returncode is None:
             self._process.send_signal(signal.SIGKILL)
             self._kills += 1
+            self._killed_on = self._now.date()
             self._counting = False
 
     async def run(self) -> Result:
@@ -149,6 +163,9 @@ class Harness:
                     continue
                 if until >= self._end:
                     return True
+                if self._kill_daily and self._killed_on < self._now.date() < until.date():
+                    self._kill()  # a day on which nothing was sent
+                    continue
                 self._now = max(self._now, until)
                 _say(writer, self._now)
             except ConnectionError:

@@ -13,6 +13,7 @@ from bot.storage import chats, papers
 from bot.storage.database import Database
 
 MONDAY = datetime(2026, 3, 2, 12, 0, tzinfo=UTC)
+TODAY = MONDAY.date()
 
 
 class HandClock:
@@ -80,7 +81,7 @@ async def announce(
     seen_at: datetime,
     *announced: Paper,
     announce_type: AnnounceType = "new",
-    day: date = MONDAY.date(),
+    day: date = TODAY,
 ) -> None:
     """Papers come in as if a feed had brought them."""
     async with database.write() as connection:

@@ -1,4 +1,4 @@
-"""What tests share: a database in a fresh folder, a clock that they turn by hand, the real payloads beside the checkout."""
+"""What tests share: a fresh database, a clock that they turn by hand, the real payloads beside the checkout."""
 
 import os
 from collections.abc import AsyncIterator
@@ -13,7 +13,7 @@ SHARED = Path(__file__).parents[2] / "shared" / "data"
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Tests on the real payloads skip where they are missing; in CI that is a failure, since they would prove nothing."""
+    """Tests on the real payloads skip where these are missing; in CI that is a failure."""
     if SHARED.is_dir():
         return
     for item in items:

@@ -8,7 +8,7 @@ import pytest
 from babel.messages.pofile import read_po
 
 BOT = Path(__file__).parents[1] / "bot"
-# A key is written out, or begins with what is written and ends in a noun's own word: f"language.{preferences.language}".
+# A key is written out, or begins so and ends in a noun's own word: f"language.{preferences.language}".
 WRITTEN = re.compile(r'"((?:[a-z_]+\.)+[a-z_]+)"')
 BEGUN = re.compile(r'f"((?:[a-z_]+\.)+)\{')
 

@@ -56,7 +56,8 @@ async def test_a_database_of_the_first_release_opens_in_this_one(tmp_path: Path)
 
 
 @pytest.mark.parametrize(
-    ("content", "said"), [(b"", "empty file"), (b"no database" * 500, "no SQLite database"), (b"\0" * 9000, "no SQLite")]
+    ("content", "said"),
+    [(b"", "empty file"), (b"no database" * 500, "no SQLite database"), (b"\0" * 9000, "no SQLite")],
 )
 async def test_a_file_that_is_no_database_is_refused_and_left_alone(tmp_path: Path, content: bytes, said: str) -> None:
     file = tmp_path / "broken.db"
@@ -103,7 +104,11 @@ async def test_a_second_process_on_the_same_file_is_refused(tmp_path: Path) -> N
         "try: asyncio.run(open_database(sys.argv[1]))\nexcept DatabaseError as error: print(error)"
     )
     second = subprocess.run(
-        [sys.executable, "-c", program, url(tmp_path / "one.db")], capture_output=True, text=True, timeout=60, check=True
+        [sys.executable, "-c", program, url(tmp_path / "one.db")],
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=True,
     )
     await database.close()
     assert "Another Paperwire already works on" in second.stdout

@@ -56,7 +56,9 @@ async def test_a_chat_gets_at_its_hour_what_it_follows_and_nothing_else(
     database: Database, composer: Composer, clock: HandClock, seen: Seen
 ) -> None:
     await a_chat(database, "cs.CL", time=time(9, 0), zone="Asia/Shanghai")
-    await announce(database, clock.turn(hours=1), a_paper(1, "cs.CL"), a_paper(2, "math.NT"), a_paper(3, "cs.AI", "cs.CL"))
+    await announce(
+        database, clock.turn(hours=1), a_paper(1, "cs.CL"), a_paper(2, "math.NT"), a_paper(3, "cs.AI", "cs.CL")
+    )
     due = await composer.tick(clock.now())
     assert due == datetime(2026, 3, 3, 1, 0, tzinfo=UTC)
     assert seen.papers == []
@@ -71,7 +73,9 @@ async def test_nothing_comes_twice_whatever_brings_it_again(
     await announce(database, clock.turn(hours=1), a_paper(1, "cs.CL", "cs.AI"))
     await composer.tick(clock.turn(days=1))
     await announce(database, clock.turn(minutes=1), a_paper(1, "cs.CL", "cs.AI"))
-    await announce(database, clock.turn(minutes=1), a_paper(1, "cs.CL", "cs.AI", "cs.CV", version=2), announce_type="cross")
+    await announce(
+        database, clock.turn(minutes=1), a_paper(1, "cs.CL", "cs.AI", "cs.CV", version=2), announce_type="cross"
+    )
     await composer.tick(clock.turn(days=1))
     assert seen.papers == [["1"]]
 

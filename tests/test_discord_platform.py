@@ -74,7 +74,7 @@ class Bot:
 
 async def until(holds: Callable[[], bool]) -> None:
     async with asyncio.timeout(5):
-        while not holds():  # noqa: ASYNC110 -- nobody tells when
+        while not holds():
             await asyncio.sleep(0.01)
 
 

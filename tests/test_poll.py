@@ -137,7 +137,8 @@ async def test_a_replacement_changes_the_facts_and_is_no_new_paper(
 
 
 @pytest.mark.parametrize(
-    "fault", ["http_429", "http_503", "http_500", "blank", "html", "cut", "cut_clean", "huge", "entities", "reset", "binary"]
+    "fault",
+    ["http_429", "http_503", "http_500", "blank", "html", "cut", "cut_clean", "huge", "entities", "reset", "binary"],
 )
 async def test_a_bad_answer_is_recorded_asked_again_and_never_taken_for_an_empty_day(
     database: Database, arxiv: ArxivStub, poller: FeedPoller, clock: HandClock, fault: str
@@ -169,7 +170,10 @@ async def test_an_answer_that_never_ends_is_given_up(
     publish(arxiv, 1)
     arxiv.fail_next(fault)
     await poll(poller, clock, minutes=0.1)
-    assert (await feed(database)).error in ("no answer in time", f"the answer is larger than {LARGEST_BODY // 2**20} MB")
+    assert (await feed(database)).error in (
+        "no answer in time",
+        f"the answer is larger than {LARGEST_BODY // 2**20} MB",
+    )
     await poll(poller, clock, minutes=10)
     assert await stored(database) == ["2603.00001"]
 
@@ -216,14 +220,14 @@ async def test_the_event_loop_goes_on_while_a_large_feed_is_read(
 
 
 def test_texts_come_through_unaltered() -> None:
-    entry = Entry("2603.00001", "R&D for $0<d<1$ and <think>", "We use `<b>` & \"quotes\".", ["cs.CL"])
+    entry = Entry("2603.00001", "R&D for $0<d<1$ and <think>", 'We use `<b>` & "quotes".', ["cs.CL"])
     (announced,) = parse_feed(atom_feed("cs.CL", [entry], 0)).announced
     assert announced.paper.title == "R&D for $0<d<1$ and <think>"
     assert announced.paper.abstract == 'We use `<b>` & "quotes".'
 
 
 def test_accents_are_decoded_and_affiliations_dropped() -> None:
-    entry = Entry("2603.00001", "T", "A", ["cs.CL"], authors=('Rapha\\"el Dubois (Lyon), Jos\\\'e Garc\\\'ia',))
+    entry = Entry("2603.00001", "T", "A", ["cs.CL"], authors=("Rapha\\\"el Dubois (Lyon), Jos\\'e Garc\\'ia",))
     (announced,) = parse_feed(atom_feed("cs.CL", [entry], 0)).announced
     assert announced.paper.authors == ("Raphaël Dubois", "José García")
 

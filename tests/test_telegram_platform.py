@@ -88,7 +88,7 @@ async def listening(at: Telegram, listener: Listener) -> AsyncIterator[TelegramU
 
 async def until(happened: Callable[[], object]) -> None:
     async with asyncio.timeout(5):
-        while not happened():  # noqa: ASYNC110 -- looks from outside, as a person would
+        while not happened():
             await asyncio.sleep(0.01)
 
 

@@ -103,6 +103,7 @@ class Harness:
             for stub in (self.arxiv, self.telegram.stub, self.discord.stub):
                 await stack.enter_async_context(stub)
             clock = await asyncio.start_server(lambda *streams: self._connected.put(streams), "127.0.0.1", 0)
+            stack.callback(clock.close)
             stack.push_async_callback(self._stop)
             port = clock.sockets[0].getsockname()[1]
             await self._live(port)
@@ -121,8 +122,9 @@ class Harness:
                 first = False
             self._counting = True
             _say(writer, self._now)
-            if await telling:
-                writer.close()
+            days_are_over = await telling
+            writer.close()
+            if days_are_over:
                 return
             await self._process_ended()
             self._uncommitted += self._count_uncommitted()
@@ -185,8 +187,8 @@ class Harness:
         with closing(sqlite3.connect(self._database)) as connection:
             sent = set(
                 connection.execute(
-                    "SELECT c.platform, c.address, m.platform_message_id FROM messages m JOIN chats c ON c.id = m.chat_id "
-                    "WHERE m.state = 'sent'"
+                    "SELECT c.platform, c.address, m.platform_message_id "
+                    "FROM messages m JOIN chats c ON c.id = m.chat_id WHERE m.state = 'sent'"
                 )
             )
             (web,) = connection.execute(

@@ -90,7 +90,7 @@ def card_of(paper: Paper, summary: Summary, language: Language, phrases: Phrases
         ),
         comment=_shortened(readable(paper.comment), _COMMENT_SHOWN) if paper.comment else None,
         links=() if paper.is_sample else (Link("PDF", paper.pdf_url), Link("HTML", paper.html_url)),
-        badge=f"{_BADGES[summary.provenance.engine]} {written_by(summary, phrases)}",
+        badge=badge_of(summary, phrases),
         buttons=(Button(phrases("button.abstract"), f"abstract:{paper.id}"),),
     )
 
@@ -116,9 +116,10 @@ def _categories(categories: Sequence[str], phrases: Phrases) -> str:
     return phrases("card.also", primary=primary, others=", ".join(others)) if others else primary
 
 
-def written_by(summary: Summary, phrases: Phrases) -> str:
-    """Who wrote a summary, in a word or two."""
-    return summary.provenance.model or phrases(f"engine.{summary.provenance.engine}")
+def badge_of(summary: Summary, phrases: Phrases) -> str:
+    """Who wrote a summary, in a sign and a word or two."""
+    engine = summary.provenance.engine
+    return f"{_BADGES[engine]} {summary.provenance.model or phrases(f'engine.{engine}')}"
 
 
 def _shortened(text: str, at_most: int) -> str:

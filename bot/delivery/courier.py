@@ -43,7 +43,7 @@ class Courier:
             recent = await outbox.sent_since(connection, now - _REMEMBERED)
         for chat, at in recent:
             if chat.platform in self._pacers:
-                self._pacers[chat.platform].took(chat, at)
+                self._pacers[chat.platform].left(chat, at)
         if uncertain:
             log.warning("outbox.recovered", uncertain=uncertain)
 
@@ -61,7 +61,7 @@ class Courier:
                 await outbox.begin(connection, [message.id for message in leaving], now)
             for message in leaving:
                 self._in_flight.add(message.chat.id)
-                self._scheduler.spawn(self._deliver(message))
+                self._scheduler.spawn(self._deliver(message, now))
         return min([*self._resting.values(), *([later] if later else [])], default=None)
 
     def _may_leave(self, chat: Chat, now: datetime) -> bool:
@@ -70,14 +70,14 @@ class Courier:
         if free_at > now:
             self._resting[chat.id] = free_at
             return False
-        pacer.took(chat, now)
+        pacer.left(chat, now)
         return True
 
-    async def _deliver(self, message: Message) -> None:
+    async def _deliver(self, message: Message, left_at: datetime) -> None:
         chat = message.chat
         try:
             outcome = await self._platforms[chat.platform].send(chat.address, message.payload, message.key)
-            self._pacers[chat.platform].took(chat, self._clock.now())
+            self._pacers[chat.platform].answered(chat, left_at, self._clock.now())
             await self._record(message, outcome)
         finally:
             self._in_flight.discard(chat.id)

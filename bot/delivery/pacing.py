@@ -33,12 +33,19 @@ class Pacer:
                 times.append(self._groups[chat.id][-count] + window)
         return max(times)
 
-    def took(self, chat: Chat, at: datetime) -> None:
-        """A message to this chat leaves, or was answered, at this instant: the later counts."""
+    def left(self, chat: Chat, at: datetime) -> None:
+        """A message to this chat leaves at this instant."""
         self._last[chat.id] = at
         _remember(self._all, at, self._pace.overall[0])
         if chat.is_group and self._pace.per_group is not None:
             _remember(self._groups[chat.id], at, self._pace.per_group[0])
+
+    def answered(self, chat: Chat, left_at: datetime, at: datetime) -> None:
+        """What left then was answered at this instant: the platform may have counted it as late as that, but once."""
+        for times in (self._all, self._groups[chat.id]):
+            if left_at in times:
+                times.remove(left_at)
+        self.left(chat, at)
 
     def halt(self, until: datetime) -> None:
         """The platform wants silence until then."""

@@ -9,7 +9,7 @@ from datetime import date, datetime, timedelta
 import structlog
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from bot.cards.reply import Button, Render, Reply, card_of
+from bot.cards.reply import Button, Render, Reply, badge_of, card_of
 from bot.chats import Chat, PlatformName, Subscription, languages, local_day
 from bot.digests.choose import Choice, choose, matching, owed
 from bot.locales import Phrases, format_date, phrases_of
@@ -179,24 +179,24 @@ def _digest_reply(plan: _Plan, chosen: Sequence[Paper], written: Mapping[PaperId
     cards = tuple(
         card_of(paper, written[paper.id], language, first, number) for number, paper in enumerate(chosen, start=1)
     )
-    engines = sorted({card.badge for card in cards})
     more = plan.choice.held[:1]
     return Reply(
         title=_title(plan, now, first, sample=sample),
         text="\n".join(_opening(plan, phrases, sample=sample) for phrases in spoken),
         cards=cards,
-        footer="\n".join(
-            phrases(
-                "digest.receipt",
-                announced=receipt.announced,
-                matched=receipt.matched,
-                shown=receipt.shown,
-                held=receipt.held,
-                engines=" · ".join(engines),
-            )
-            for phrases in spoken
-        ),
+        footer="\n".join(_receipt(receipt, written.values(), phrases) for phrases in spoken),
         buttons=tuple(Button(first("button.more", count=receipt.held), f"more:{paper_id}") for paper_id in more),
+    )
+
+
+def _receipt(receipt: Receipt, written: Iterable[Summary], phrases: Phrases) -> str:
+    return phrases(
+        "digest.receipt",
+        announced=receipt.announced,
+        matched=receipt.matched,
+        shown=receipt.shown,
+        held=receipt.held,
+        engines=" · ".join(sorted({badge_of(summary, phrases) for summary in written})),
     )
 
 

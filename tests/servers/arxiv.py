@@ -519,7 +519,7 @@ async def _spoil(kind: Fault, request: web.Request, response: web.Response) -> w
         case "endless":
             return await _pour(request, form)
         case "stall":
-            while request.transport is not None:  # noqa: ASYNC110 - aiohttp has no event for a client that left
+            while request.transport is not None:
                 await asyncio.sleep(0.02)
             return None
         case "reset":

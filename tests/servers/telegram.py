@@ -331,7 +331,7 @@ class TelegramStub(Stub):
         if kind.startswith("reset") and request.transport is not None:
             request.transport.abort()
         elif kind == "stall_after":
-            while request.transport is not None:  # noqa: ASYNC110 - aiohttp has no event for a client that left
+            while request.transport is not None:
                 await asyncio.sleep(0.02)
         else:
             self.calls[number] = replace(self.calls[number], status=response.status)

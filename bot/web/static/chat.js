@@ -94,7 +94,7 @@ composer.addEventListener("keydown", (event) => {
 document.addEventListener("visibilitychange", connect);
 
 const seen = Number(localStorage.getItem(seenKey));
-if (!location.hash && messages.lastElementChild) {
+if (seen && !location.hash && messages.lastElementChild) {
   const all = [...messages.children];
   const firstUnread = all.find((each) => Number(each.id.slice(1)) > seen) ?? all.at(-1);
   firstUnread.scrollIntoView({ block: "start" });

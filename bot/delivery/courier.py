@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from datetime import datetime, timedelta
 
 import structlog
+from sqlalchemy.exc import SQLAlchemyError
 
 from bot.chats import Chat, PlatformName
 from bot.clock import Clock, Scheduler
@@ -62,6 +63,8 @@ class Courier:
             for message in leaving:
                 self._in_flight.add(message.chat.id)
                 self._scheduler.spawn(self._deliver(message, now))
+        if len(heads) == _AT_ONCE:
+            return now  # there may be others behind these
         return min([*self._resting.values(), *([later] if later else [])], default=None)
 
     def _may_leave(self, chat: Chat, now: datetime) -> bool:

@@ -127,13 +127,19 @@ async def move(connection: AsyncConnection, chat: Chat, address: str) -> None:
     if known is None:
         await connection.execute(sa.update(chats).where(chats.c.id == chat.id).values(address=address))
         return
+    # A day has one daily digest. Where both had one, the old one's stays on as another kind: its messages hang on it.
+    days = sa.select(digests.c.local_day).where(digests.c.chat_id == known.id)
+    await connection.execute(
+        sa.update(digests).where(digests.c.chat_id == chat.id, digests.c.local_day.in_(days)).values(occasion="asked")
+    )
     for table in (subscriptions, digests, digest_papers, messages, operators):
         # What the new one has as well stays behind, and goes with the old one.
         await connection.execute(
             sa.update(table).prefix_with("OR IGNORE").where(table.c.chat_id == chat.id).values(chat_id=known.id)
         )
+    due = chat.next_digest_at or known.next_digest_at
     await connection.execute(
-        sa.update(chats).where(chats.c.id == known.id).values(access=chat.access, next_digest_at=chat.next_digest_at)
+        sa.update(chats).where(chats.c.id == known.id).values(access=chat.access, next_digest_at=due)
     )
     await connection.execute(sa.delete(chats).where(chats.c.id == chat.id))
 

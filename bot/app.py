@@ -13,7 +13,7 @@ from bot.arxiv.client import ArxivClient
 from bot.arxiv.feed import parse_feed
 from bot.arxiv.poll import FeedPoller
 from bot.cards.reply import Render, Reply
-from bot.chats import Chat, PlatformName, Preferences
+from bot.chats import Chat, PlatformName
 from bot.clock import Clock, Scheduler, WallClock
 from bot.commands.context import Claim, Services
 from bot.commands.desk import COMMANDS, Desk
@@ -30,7 +30,6 @@ from bot.platforms.webchat.updates import WebChat, slug_of
 from bot.storage import chats, digests, marks, papers
 from bot.storage.database import Database, open_database
 from bot.summaries.write import WRITERS, Summariser
-from bot.web.security import check_bind
 from bot.web.server import WebServer, build_web
 
 SAMPLE = Path(__file__).parent / "sample" / "announcement.atom.xml"
@@ -149,8 +148,9 @@ class App:
                 self._clock,
                 commands,
                 self._desk.answer,
-                partial(self._joined, "telegram"),
-                partial(self._left, "telegram"),
+                joined=partial(self._joined, "telegram"),
+                left=partial(self._left, "telegram"),
+                moved=partial(self._moved, "telegram"),
             )
         )
 
@@ -177,8 +177,8 @@ class App:
             self._settings.discord,
             commands,
             self._desk.answer,
-            partial(self._left, "discord"),
-            partial(self._joined, "discord"),
+            joined=partial(self._joined, "discord"),
+            left=partial(self._left, "discord"),
         )
         self._platforms["discord"] = DiscordPlatform(updates.http)
         self._renders["discord"] = render
@@ -198,8 +198,13 @@ class App:
                     log.info("chat.active_again", chat=chat.id)
         self._scheduler.wake("digest")
 
+    async def _moved(self, platform: PlatformName, old: str, new: str) -> None:
+        async with self._database.write() as connection:
+            for chat in await chats.at(connection, platform, old):
+                await chats.move(connection, chat, new + chat.address.removeprefix(old))
+                log.info("chat.moved", chat=chat.id)
+
     async def _thread(self, name: str) -> Chat:
-        digest = self._settings.digest
         async with self._database.write() as connection:
             return await chats.meet(
                 connection,
@@ -208,12 +213,12 @@ class App:
                 title=name,
                 is_group=False,
                 access="allowed",
-                preferences=Preferences(digest.time, digest.zone, digest.language, digest.cap),
+                preferences=self._settings.digest.preferences,
                 now=self._clock.now(),
             )
 
-    async def _status(self, _thread: str) -> str:
-        return await web_status(self._services, phrases_of("en"))
+    async def _status(self, chat: Chat) -> str:
+        return await web_status(self._services, chat)
 
     async def _first_start(self) -> None:
         """Give the newcomer something to read: the bundled sample, by the same way as live papers. Each step once."""
@@ -241,7 +246,6 @@ async def run_until_stopped(settings: Settings) -> None:
 
     Raises PaperwireError where it cannot start.
     """
-    check_bind(settings.web)
     clock = WallClock()
     scheduler = JobScheduler(clock)
     app = App(settings, await open_database(settings.database.url), clock, scheduler)

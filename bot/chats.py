@@ -12,6 +12,9 @@ PlatformName = Literal["telegram", "discord", "web"]
 Language = Literal["en", "zh", "both"]
 Access = Literal["waiting", "allowed", "denied"]
 
+LARGEST_CAP = 1000
+"""Papers in one digest; 0 stands for all of them."""
+
 
 @dataclass(frozen=True, slots=True)
 class Preferences:
@@ -63,9 +66,11 @@ def next_digest_at(preferences: Preferences, after: datetime, last_day: date | N
     if last_day is not None:
         day = max(day, last_day + timedelta(days=1))
     while True:
-        due = datetime.combine(day, preferences.time, preferences.tz).astimezone(UTC)
-        if due > after:
-            return due
+        due = datetime.combine(day, preferences.time, preferences.tz)
+        if due.astimezone(UTC).astimezone(preferences.tz).date() != day:
+            due = due.replace(fold=1)  # the clock jumps over midnight: the day ends before the skipped time
+        if due.astimezone(UTC) > after:
+            return due.astimezone(UTC)
         day += timedelta(days=1)
 
 

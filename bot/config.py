@@ -9,12 +9,22 @@ from typing import Annotated, Any, Literal
 from zoneinfo import ZoneInfo
 
 from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, SecretStr, ValidationError
-from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict
+from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict, SettingsError
 
+from bot.chats import LARGEST_CAP, Language, Preferences
 from bot.errors import PaperwireError
 
 DEFAULT_FILE = Path("config.toml")
 ENV_PREFIX = "PAPERWIRE_"
+_WANTED = {
+    "int_type": "write a whole number, such as 12",
+    "int_parsing": "write a whole number, such as 12",
+    "string_type": 'write a text in quotes, such as "UTC"',
+    "bool_type": "write true or false",
+    "bool_parsing": "write true or false",
+    "tuple_type": 'write a list, such as ["cs.CL", "cs.CV"]',
+    "model_type": "write it as a section, with its keys below",
+}
 
 
 class ConfigError(PaperwireError):
@@ -36,13 +46,13 @@ def _time_of_day(text: object) -> object:
 
 
 def _telegram_token(token: SecretStr) -> SecretStr:
-    if not re.fullmatch(r"(\d+:[\w-]+)?", token.get_secret_value()):
+    if not re.fullmatch(r"(\d+:[\w-]+)?", token.get_secret_value(), re.A):
         raise ValueError("does not look like a bot token (digits, a colon, letters); get one from @BotFather")
     return token
 
 
 def _discord_token(token: SecretStr) -> SecretStr:
-    if not re.fullmatch(r"([\w.-]{5,})?", token.get_secret_value()):
+    if not re.fullmatch(r"([\w.-]{5,})?", token.get_secret_value(), re.A):
         raise ValueError("does not look like a bot token (letters, dots, no blanks); get one in the developer portal")
     return token
 
@@ -118,8 +128,13 @@ class Digest(_Section):
 
     time: Annotated[TimeOfDay, BeforeValidator(_time_of_day)] = TimeOfDay(9, 0)
     zone: Zone = "UTC"
-    language: Literal["en", "zh", "both"] = "both"
-    cap: int = Field(12, ge=0, le=1000)
+    language: Language = "both"
+    cap: int = Field(12, ge=0, le=LARGEST_CAP)
+
+    @property
+    def preferences(self) -> Preferences:
+        """The same as a chat has it."""
+        return Preferences(self.time, self.zone, self.language, self.cap)
 
 
 class AccessRules(_Section):
@@ -163,7 +178,7 @@ class Settings(BaseSettings):
 
 
 def load_settings(path: Path | None = None) -> Settings:
-    """Read the file (default: config.toml here, if there is one) and the environment.
+    """Read the file (`--config`, else PAPERWIRE_CONFIG, else config.toml here if there is one) and the environment.
 
     Raises ConfigError with one line for each thing that is wrong.
     """
@@ -174,7 +189,15 @@ def load_settings(path: Path | None = None) -> Settings:
     try:
         return Settings(**values)
     except ValidationError as error:
-        raise ConfigError("\n".join(_explain(dict(each), file, values) for each in error.errors())) from None
+        raise ConfigError("\n".join(_explain(dict(each), file) for each in error.errors())) from None
+    except SettingsError as error:
+        # Lists stand in a variable as JSON; this is what is said of one that does not.
+        name = re.search(r'"(\w+)"', str(error))
+        section = name[1] if name else "?"
+        raise ConfigError(
+            f"{ENV_PREFIX}{section.upper()}__… (environment): a list is written there as JSON, such as "
+            '\'["cs.CL", "cs.CV"]\'.'
+        ) from None
 
 
 def _read(file: Path) -> dict[str, Any]:
@@ -208,7 +231,7 @@ def _refuse_unknown_variables() -> None:
             )
 
 
-def _explain(error: dict[str, Any], file: Path, values: dict[str, Any]) -> str:
+def _explain(error: dict[str, Any], file: Path) -> str:
     """One line: where, which key, the shape of what is there (never the value: it may be a secret), what to do."""
     path = [str(part) for part in error["loc"]]
     section, key = path[0], ".".join(path[1:])
@@ -220,13 +243,18 @@ def _explain(error: dict[str, Any], file: Path, values: dict[str, Any]) -> str:
         assert isinstance(model, type)
         assert issubclass(model, BaseModel)
         return f"{where}: no such {'key' if key else 'section'}. Known here: {', '.join(model.model_fields)}."
-    fault = f"it {error['ctx']['error']}" if error["type"] == "value_error" else error["msg"].lower()
-    return f"{where}: holds {_shape(error.get('input'))}; {fault}."
+    fault = f"it {error['ctx']['error']}" if error["type"] == "value_error" else _WANTED.get(error["type"])
+    is_secret = path[-1] in ("token", "password", "api_key")
+    return f"{where}: holds {_shape(error.get('input'), is_secret=is_secret)}; {fault or error['msg'].lower()}."
 
 
-def _shape(value: object) -> str:
+def _shape(value: object, *, is_secret: bool) -> str:
     if isinstance(value, SecretStr):
         value = value.get_secret_value()
     if isinstance(value, str):
         return f"a text of {len(value)} characters"
-    return f"{type(value).__name__} {value!r}" if isinstance(value, int | float) else f"of type {type(value).__name__}"
+    return (
+        f"{type(value).__name__} {value!r}"
+        if isinstance(value, int | float) and not is_secret
+        else f"of type {type(value).__name__}"
+    )

@@ -11,7 +11,7 @@ from bot.arxiv.feed import parse_feed
 from bot.clock import WallClock
 from bot.config import Settings
 from bot.storage import outbox
-from bot.storage.database import DatabaseError, explain, open_database
+from bot.storage.database import DatabaseError, check, explain, open_database
 
 _PATIENCE = 15.0
 
@@ -52,15 +52,15 @@ async def _database(settings: Settings) -> Finding:
     except DatabaseError as error:
         return Finding("database", False, str(error))
     try:
+        soundness = await check(database)
         async with database.read() as connection:
-            check = (await connection.execute(sa.text("PRAGMA quick_check(1)"))).scalar_one()
             counts = await outbox.counts(connection)
     except sa.exc.DatabaseError as error:
         return Finding("database", False, explain(error.orig or error, settings.database.url))
     finally:
         await database.close()
-    if check != "ok":
-        return Finding("database", False, f"is damaged ({check}). Stop Paperwire and restore a backup.")
+    if soundness != "ok":
+        return Finding("database", False, f"is damaged ({soundness}). Stop Paperwire and restore a backup.")
     messages = ", ".join(f"{count} {state}" for state, count in sorted(counts.items())) or "no messages yet"
     return Finding("database", True, f"is sound: {messages}")
 
@@ -83,7 +83,7 @@ async def _token(platform: str, token: str, url: str, headers: dict[str, str], s
     try:
         async with httpx.AsyncClient(timeout=_PATIENCE) as http:
             answer = await http.get(url, headers=headers)
-    except httpx.HTTPError as error:
+    except (httpx.HTTPError, httpx.InvalidURL) as error:
         return Finding(platform, False, f"cannot be reached ({type(error).__name__}). Check the network.")
     if answer.status_code in (httpx.codes.UNAUTHORIZED, httpx.codes.NOT_FOUND):
         return Finding(

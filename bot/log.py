@@ -1,5 +1,6 @@
 """Logging: events with fields, one line each, and no secret in any of them."""
 
+import json
 import logging
 import sys
 from collections.abc import Sequence
@@ -60,7 +61,13 @@ class _Redact:
     """Takes secrets out of whatever is about to be written, wherever they stand in it."""
 
     def __init__(self, secrets: Sequence[str]) -> None:
-        self._secrets = [secret for secret in secrets if len(secret) >= _SHORTEST_SECRET]
+        long_enough = [secret for secret in secrets if len(secret) >= _SHORTEST_SECRET]
+        # As it is, and as it looks inside a quoted text: quotes, backslashes and other letters are escaped there.
+        self._secrets = [
+            form
+            for each in long_enough
+            for form in (each, repr(each)[1:-1], ascii(each.encode())[2:-1], json.dumps(each)[1:-1])
+        ]
 
     def __call__(self, _logger: Any, _method: str, event: EventDict) -> EventDict:
         for key, value in event.items():

@@ -55,7 +55,8 @@ async def _fetched(settings: Settings, paper_id: PaperId) -> Paper | None:
     try:
         return (await fetch_papers(client, settings.arxiv.api_url, [paper_id])).get(paper_id)
     except ArxivError as error:
-        raise PaperwireError(phrases_of("en")("paper.unreachable", reason=str(error))) from error
+        phrases = phrases_of("en")
+        raise PaperwireError(phrases("paper.unreachable", reason=phrases(f"arxiv.{error.reason}"))) from error
     finally:
         await client.close()
 

@@ -12,7 +12,7 @@ EXAMPLE = Path(__file__).parents[1] / "config.example.toml"
 @pytest.mark.parametrize(
     ("text", "said"),
     [
-        ('[web]\nport = "x"', ["[web] port", "a text of 1 characters", "integer"]),
+        ('[web]\nport = "x"', ["[web] port", "a text of 1 characters", "whole number"]),
         ("[web]\nprt = 1", ["[web] prt", "no such key", "port"]),
         ("[wb]\na = 1", ["[wb]", "no such section", "web"]),
         ('[digest]\nzone = "Mars"', ["[digest] zone", "IANA", "Asia/Shanghai"]),
@@ -21,6 +21,9 @@ EXAMPLE = Path(__file__).parents[1] / "config.example.toml"
         ('[telegram]\ntoken = "secret words"', ["[telegram] token", "12 characters", "@BotFather"]),
         ('[discord]\ntoken = "secret words"', ["[discord] token", "12 characters", "developer portal"]),
         ("[web", ["no TOML", "config.example.toml"]),
+        ("web = 3", ["[web]", "int 3", "section"]),
+        ('[web]\nhost = ["a"]', ["[web] host", "in quotes"]),
+        ('[arxiv]\ndefault_categories = "cs.CL"', ["[arxiv] default_categories", "write a list"]),
         ('[arxiv]\nfeed_url = "ftp://x"', ["[arxiv] feed_url", "https://"]),
     ],
 )
@@ -57,7 +60,9 @@ def test_the_environment_wins_over_the_file(tmp_path: Path, monkeypatch: pytest.
     assert settings.arxiv.default_categories == ("math.NT",)
 
 
-@pytest.mark.parametrize(("name", "value"), [("PAPERWIRE_WEB__PORT", "many"), ("PAPERWIRE_WEB__PRT", "1")])
+@pytest.mark.parametrize(
+    ("name", "value"), [("PAPERWIRE_WEB__PORT", "many"), ("PAPERWIRE_WEB__PRT", "1"), ("PAPERWIRE_WEB__X__Y", "1")]
+)
 def test_a_wrong_variable_is_named(monkeypatch: pytest.MonkeyPatch, name: str, value: str) -> None:
     monkeypatch.setenv(name, value)
     with pytest.raises(ConfigError, match=name):
@@ -66,3 +71,9 @@ def test_a_wrong_variable_is_named(monkeypatch: pytest.MonkeyPatch, name: str, v
 
 def test_secrets_are_not_shown_when_settings_are_printed() -> None:
     assert "123:ABC" not in repr(load_settings(EXAMPLE).model_copy())
+
+
+def test_a_list_in_a_variable_is_explained(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("PAPERWIRE_WEB__HOSTS", "papers.example.org")
+    with pytest.raises(ConfigError, match=r"PAPERWIRE_WEB__.*JSON, such as"):
+        load_settings(EXAMPLE)

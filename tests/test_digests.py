@@ -1,7 +1,7 @@
 """Digests: what a chat is owed, in which order, how much of it, and the receipt."""
 
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, time, timedelta
 
 import pytest
@@ -188,10 +188,7 @@ async def test_settings_changed_after_the_days_digest_bring_no_second_one(
     await announce(database, clock.turn(minutes=30), a_paper(1, "cs.CL"))
     await composer.tick(clock.turn(hours=1))
     async with database.write() as connection:
-        from dataclasses import replace
-
-        chat = await again(database, chat)
-        await chats.set_preferences(connection, chat, replace(chat.preferences, time=time(20, 0)), clock.now())
+        await chats.set_preferences(connection, chat.id, lambda old: replace(old, time=time(20, 0)), clock.now())
     await announce(database, clock.turn(minutes=30), a_paper(2, "cs.CL"))
     await composer.tick(clock.turn(hours=8))
     assert seen.papers == [["1"]]

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from bot.arxiv.client import LARGEST_BODY, ArxivClient
+from bot.arxiv.client import ArxivClient
 from bot.arxiv.feed import BrokenFeedError, parse_feed
 from bot.arxiv.poll import FeedPoller
 from bot.config import Arxiv
@@ -39,7 +39,7 @@ def publish(arxiv: ArxivStub, *numbers: int, category: str = "cs.CL", built: flo
     arxiv.publish(category, atom_feed(category, entries, at), at)
 
 
-async def poll(poller: FeedPoller, clock: HandClock, minutes: float = 30) -> None:
+async def poll(poller: FeedPoller, clock: HandClock, minutes: float = 70) -> None:
     """Let the poller do as it likes for a while."""
     end = clock.now() + timedelta(minutes=minutes)
     while True:
@@ -78,7 +78,7 @@ async def test_feeds_are_asked_politely_however_many_there_are(
     database: Database, arxiv: ArxivStub, poller: FeedPoller, clock: HandClock
 ) -> None:
     await a_chat(database, *(f"cs.{name}" for name in ("AI", "CV", "LG", "RO", "SE")), now=clock.now())
-    await poll(poller, clock, minutes=60)
+    await poll(poller, clock, minutes=200)
     assert len(arxiv.journal) >= 6 * 3
     assert arxiv.violations == []
 
@@ -170,10 +170,7 @@ async def test_an_answer_that_never_ends_is_given_up(
     publish(arxiv, 1)
     arxiv.fail_next(fault)
     await poll(poller, clock, minutes=0.1)
-    assert (await feed(database)).error in (
-        "no answer in time",
-        f"the answer is larger than {LARGEST_BODY // 2**20} MB",
-    )
+    assert (await feed(database)).error in ("no_answer", "unreadable")
     await poll(poller, clock, minutes=10)
     assert await stored(database) == ["2603.00001"]
 

@@ -71,6 +71,9 @@ class Listener:
     async def left(self, address: str, reason: str) -> None:
         self.members.append(("left", address, reason))
 
+    async def moved(self, old: str, new: str) -> None:
+        self.members.append(("moved", old, new))
+
 
 def settings(stub: TelegramStub, token: str = TOKEN) -> Telegram:
     return Telegram(token=SecretStr(token), base_url=stub.api_url, base_file_url=f"{stub.url}/file/bot")
@@ -78,7 +81,9 @@ def settings(stub: TelegramStub, token: str = TOKEN) -> Telegram:
 
 @asynccontextmanager
 async def listening(at: Telegram, listener: Listener) -> AsyncIterator[TelegramUpdates]:
-    updates = TelegramUpdates(at, listener.clock, COMMANDS, listener.answer, listener.joined, listener.left)
+    updates = TelegramUpdates(
+        at, listener.clock, COMMANDS, listener.answer, listener.joined, listener.left, listener.moved
+    )
     await updates.start()
     try:
         yield updates
@@ -236,7 +241,7 @@ def caused(error: TelegramError, cause: Exception) -> TelegramError:
         (TelegramError("Invalid server response"), Uncertain("Invalid server response")),
         (InvalidToken(), Wait("Telegram refuses the bot's token", timedelta(minutes=10), whole_platform=True)),
         (Conflict("x"), Wait("Telegram refuses the bot's token", timedelta(minutes=10), whole_platform=True)),
-        (KeyError("text"), Refused("KeyError('text')")),
+        (KeyError("text"), Uncertain("KeyError('text')")),
     ],
 )
 def test_every_error_has_an_outcome(error: Exception, outcome: Outcome) -> None:
@@ -302,6 +307,31 @@ async def test_a_button_is_answered_at_once_and_its_action_handed_on(
     assert incoming.is_group
     assert incoming.sender.id == str(LIN)
     assert [call.status for call in stub.calls if call.method == "answerCallbackQuery"] == [200]
+
+
+async def test_a_group_that_becomes_a_supergroup_is_followed(stub: TelegramStub, listener: Listener) -> None:
+    stub.add_chat(-5, "group", "Lab")
+    stub.migrate(-5, -1005)
+    await until(lambda: listener.members)
+    assert listener.members == [("moved", "-5", "-1005")]
+
+
+async def test_a_flood_in_one_chat_does_not_hold_up_another(stub: TelegramStub, listener: Listener) -> None:
+    stub.add_user(7)
+    stub.add_user(8)
+    slow = asyncio.Event()
+
+    async def answers(incoming: Incoming) -> Reply | None:
+        if incoming.address == "7":
+            await slow.wait()
+        return Reply("heard")
+
+    listener.answers = answers
+    for _ in range(1_200):
+        stub.say(7, 7, "/help")
+    stub.say(8, 8, "/help")
+    await stub.wait_for(lambda message: message.chat_id == 8)
+    slow.set()
 
 
 async def test_being_thrown_out_and_let_in_again_is_told(stub: TelegramStub, listener: Listener) -> None:

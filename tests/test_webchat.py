@@ -15,7 +15,7 @@ from httpx_sse import aconnect_sse
 from bot.cards.reply import Button, Card, Link, Reply
 from bot.chats import Chat, Preferences
 from bot.clock import WallClock
-from bot.commands.request import Incoming
+from bot.commands.request import LONGEST_TEXT, Incoming
 from bot.config import Web
 from bot.delivery.port import Gone, Sent, Wait
 from bot.papers import Paper, PaperId
@@ -173,15 +173,15 @@ async def test_an_empty_form_says_nothing(world: World) -> None:
 
 
 async def test_a_text_that_is_too_long_is_refused_before_anything_is_stored(world: World) -> None:
-    answer = await world.say("长" * 10_001)
+    answer = await world.say("长" * (LONGEST_TEXT + 1))
     assert answer.status_code == 400
-    assert "10000" in answer.text
+    assert str(LONGEST_TEXT) in answer.text
     assert await world.messages() == []
 
 
 async def test_a_text_of_the_greatest_length_is_heard_in_chinese_too(world: World) -> None:
-    await world.say("长" * 10_000)
-    assert await world.messages() == ["长" * 10_000, "heard " + "长" * 10_000]
+    await world.say("长" * LONGEST_TEXT)
+    assert await world.messages() == ["长" * LONGEST_TEXT, "heard " + "长" * LONGEST_TEXT]
 
 
 async def test_a_reply_that_fails_leaves_what_was_said_and_an_apology(tmp_path: Path) -> None:

@@ -44,7 +44,7 @@ class ChatPlan:
 
 
 def read_chats(file: Path) -> list[ChatPlan]:
-    """The chats of a file; a query list may be given as one text."""
+    """The chats of a file."""
     return [
         ChatPlan(**{**chat, "queries": tuple(chat["queries"])})
         for chat in tomllib.loads(file.read_text("utf-8"))["chat"]

@@ -4,9 +4,8 @@ import asyncio
 from collections.abc import Sequence
 from typing import Any
 
-import feedparser
-
-from bot.arxiv.client import ArxivClient, UnreachableError
+from bot.arxiv.client import ArxivClient
+from bot.arxiv.feed import BrokenFeedError, parse_atom, version_of
 from bot.cards.latex import readable
 from bot.papers import Paper, PaperId, find_paper_ids, looks_withdrawn
 
@@ -14,16 +13,16 @@ from bot.papers import Paper, PaperId, find_paper_ids, looks_withdrawn
 async def fetch_papers(client: ArxivClient, api_url: str, paper_ids: Sequence[PaperId]) -> dict[PaperId, Paper]:
     """The papers that arXiv knows among these, in one request.
 
-    Raises UnreachableError or RefusedError; an answer that cannot be read counts as none, not as "unknown".
+    Raises UnreachableError, RefusedError, or BrokenFeedError: what cannot be read is not "unknown".
     """
     answer = await client.get(api_url, params={"id_list": ",".join(paper_ids), "max_results": str(len(paper_ids))})
     return await asyncio.to_thread(_parse, answer.body)
 
 
 def _parse(body: bytes) -> dict[PaperId, Paper]:
-    parsed = feedparser.parse(body, sanitize_html=False, resolve_relative_uris=False)
-    if not parsed.version.startswith("atom") or parsed.bozo or "opensearch_totalresults" not in parsed.feed:
-        raise UnreachableError("the API's answer cannot be read")
+    parsed = parse_atom(body)
+    if "opensearch_totalresults" not in parsed.feed:
+        raise BrokenFeedError("it is no answer of the API's")
     papers = (_paper(entry) for entry in parsed.entries)
     return {paper.id: paper for paper in papers if paper is not None}
 
@@ -35,10 +34,9 @@ def _paper(entry: Any) -> Paper | None:
         return None
     abstract = " ".join(entry.get("summary", "").split())
     comment = entry.get("arxiv_comment")
-    version = entry.id.rpartition("v")[2]
     return Paper(
         id=paper_id,
-        version=int(version) if version.isdigit() else 1,
+        version=version_of(entry.id),
         title=" ".join(entry.get("title", "").split()),
         abstract=abstract,
         authors=tuple(

@@ -6,6 +6,7 @@ arXiv's terms: https://info.arxiv.org/help/api/tou.html (one request every three
 import asyncio
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from typing import Literal
 
 import httpx
 import structlog
@@ -25,8 +26,16 @@ LONGEST_WAIT = 60.0
 log = structlog.get_logger(__name__)
 
 
+Reason = Literal["no_connection", "no_answer", "broken_off", "busy", "refused", "unreadable"]
+"""Why arXiv could not be read, as people are told it: the catalogue has a text for each under `arxiv.`"""
+
+
 class ArxivError(Exception):
-    """arXiv did not give what was asked for; the text says why, in words for a log."""
+    """arXiv did not give what was asked for: `reason` for people, the text for the log."""
+
+    def __init__(self, reason: Reason, detail: str) -> None:
+        super().__init__(detail)
+        self.reason = reason
 
 
 class UnreachableError(ArxivError):
@@ -58,6 +67,7 @@ class ArxivClient:
             limits=httpx.Limits(max_connections=1, max_keepalive_connections=1),
             timeout=httpx.Timeout(20.0),
             follow_redirects=True,
+            max_redirects=1,
         )
 
     async def get(self, url: str, *, params: dict[str, str] | None = None, etag: str | None = None) -> Answer:
@@ -72,9 +82,9 @@ class ArxivClient:
                 async with asyncio.timeout(LONGEST_WAIT):
                     return await self._ask(url, params, etag)
             except httpx.InvalidURL as error:
-                raise RefusedError(f"{url} is no URL: {error}") from error
+                raise RefusedError("refused", f"{url} is no URL: {error}") from error
             except (httpx.HTTPError, TimeoutError) as error:
-                raise UnreachableError(_reason(error)) from error
+                raise UnreachableError(_reason(error), str(error) or type(error).__name__) from error
             finally:
                 self.free_at = self._clock.now() + SPACING
 
@@ -85,27 +95,26 @@ class ArxivClient:
             if response.status_code == httpx.codes.NOT_MODIFIED:
                 return Answer(unchanged=True, body=b"", etag=etag)
             if response.status_code == httpx.codes.TOO_MANY_REQUESTS or response.is_server_error:
-                raise UnreachableError(f"HTTP {response.status_code}")
+                raise UnreachableError("busy", f"HTTP {response.status_code}")
             body = bytearray()
             async for chunk in response.aiter_bytes():
                 body += chunk
                 if len(body) > LARGEST_BODY:
-                    raise UnreachableError(f"the answer is larger than {LARGEST_BODY // 2**20} MB")
+                    raise UnreachableError("unreadable", f"the answer is larger than {LARGEST_BODY} bytes")
             if response.is_error:
-                raise RefusedError(f"HTTP {response.status_code}")
-            return Answer(unchanged=False, body=bytes(body), etag=response.headers.get("ETag"))
+                raise RefusedError("refused", f"HTTP {response.status_code}")
+            etag = response.headers.get("ETag", "")
+            return Answer(unchanged=False, body=bytes(body), etag=etag if etag.isascii() and etag else None)
 
     async def close(self) -> None:
         await self._http.aclose()
 
 
-def _reason(error: Exception) -> str:
+def _reason(error: Exception) -> Reason:
     match error:
-        case httpx.ConnectError():
-            return "no connection"
         case TimeoutError() | httpx.TimeoutException():
-            return "no answer in time"
-        case httpx.RemoteProtocolError() | httpx.ReadError():
-            return "the answer broke off"
+            return "no_answer"
+        case httpx.ConnectError():
+            return "no_connection"
         case _:
-            return type(error).__name__
+            return "broken_off"

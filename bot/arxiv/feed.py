@@ -3,22 +3,17 @@
 import re
 from dataclasses import dataclass
 from datetime import UTC, date, datetime
-from typing import Any
+from typing import Any, get_args
 from zoneinfo import ZoneInfo
 
 import feedparser
 
 from bot.arxiv.client import ArxivError
 from bot.cards.latex import readable
-from bot.papers import Announced, AnnounceType, Paper, PaperId, find_paper_ids, looks_withdrawn
+from bot.papers import Announced, AnnounceType, Paper, find_paper_ids, looks_withdrawn
 
 ARXIV_ZONE = ZoneInfo("US/Eastern")
-_TYPES: dict[str, AnnounceType] = {
-    "new": "new",
-    "cross": "cross",
-    "replace": "replace",
-    "replace-cross": "replace-cross",
-}
+_TYPES: dict[str, AnnounceType] = {each: each for each in get_args(AnnounceType)}
 _SUMMARY = re.compile(r"^arXiv:\S+\s+Announce Type:.*?\n\s*Abstract:\s*", re.S)
 # A feed needs no document type, and one that has it can hide a bomb of entities. It can only stand before the root.
 _DOCTYPE = re.compile(rb"<!(?:DOCTYPE|ENTITY)", re.I)
@@ -26,7 +21,10 @@ _PROLOGUE = 4096
 
 
 class BrokenFeedError(ArxivError):
-    """The bytes are no announcement feed. They are never taken for an empty one."""
+    """The bytes are no whole Atom feed. They are never taken for an empty one."""
+
+    def __init__(self, detail: str) -> None:
+        super().__init__("unreadable", detail)
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,16 +41,8 @@ def parse_feed(body: bytes) -> FeedDocument:
 
     Raises BrokenFeedError for anything but a whole, well-formed Atom feed.
     """
-    if not body.strip():
-        raise BrokenFeedError("the answer is blank")
-    if _DOCTYPE.search(body[:_PROLOGUE]):
-        raise BrokenFeedError("it is a web page, or declares a document type: no feed does")
-    parsed = feedparser.parse(body, sanitize_html=False, resolve_relative_uris=False)
-    if not parsed.version.startswith("atom"):
-        raise BrokenFeedError(f"it is no Atom feed ({parsed.version or 'unknown'}); [arxiv] feed_url must be one")
-    if parsed.bozo and not isinstance(parsed.bozo_exception, feedparser.CharacterEncodingOverride):
-        raise BrokenFeedError(f"it is not whole: {parsed.bozo_exception}")
-    if "updated_parsed" not in parsed.feed or "error" in parsed.feed.get("title", "").lower():
+    parsed = parse_atom(body)
+    if parsed.feed.get("updated_parsed") is None or "error" in parsed.feed.get("title", "").lower():
         raise BrokenFeedError("it reports an error of its own, or does not say when it was built")
     year, month, day, hour, minute, second, *_ = parsed.feed.updated_parsed
     built_at = datetime(year, month, day, hour, minute, second, tzinfo=UTC)
@@ -60,6 +50,24 @@ def parse_feed(body: bytes) -> FeedDocument:
     if parsed.entries and not announced:
         raise BrokenFeedError("none of its entries has an id, an announcement type and a category")
     return FeedDocument(built_at, tuple(announced), unreadable=len(parsed.entries) - len(announced))
+
+
+def parse_atom(body: bytes) -> Any:
+    """Any Atom document of arXiv's, as feedparser gives it.
+
+    Raises BrokenFeedError where it is blank, cut, another form, or declares entities.
+    """
+    if not body.strip():
+        raise BrokenFeedError("the answer is blank")
+    if _DOCTYPE.search(body[:_PROLOGUE]):
+        raise BrokenFeedError("it is a web page, or declares a document type: no feed does")
+    parsed = feedparser.parse(body, sanitize_html=False, resolve_relative_uris=False)
+    version = parsed.get("version", "")
+    if not version.startswith("atom"):
+        raise BrokenFeedError(f"it is no Atom feed ({version or 'unknown'}); [arxiv] feed_url must be one")
+    if parsed.bozo and not isinstance(parsed.bozo_exception, feedparser.CharacterEncodingOverride):
+        raise BrokenFeedError(f"it is not whole: {parsed.bozo_exception}")
+    return parsed
 
 
 def _announced(entry: Any, built_at: datetime) -> Announced | None:
@@ -71,8 +79,8 @@ def _announced(entry: Any, built_at: datetime) -> Announced | None:
         return None
     abstract = _SUMMARY.sub("", entry.get("summary", "")).strip()
     paper = Paper(
-        id=PaperId(paper_id),
-        version=_version(identifier),
+        id=paper_id,
+        version=version_of(identifier),
         title=" ".join(entry.get("title", "").split()),
         abstract=" ".join(abstract.split()),
         authors=authors_from(entry.get("author", "")),
@@ -83,7 +91,8 @@ def _announced(entry: Any, built_at: datetime) -> Announced | None:
     return Announced(paper, announce_type, _day(entry, built_at))
 
 
-def _version(identifier: str) -> int:
+def version_of(identifier: str) -> int:
+    """The version at the end of an id or a link; 1 where none is named."""
     match = re.search(r"v(\d+)$", identifier)
     return int(match[1]) if match else 1
 

@@ -7,9 +7,10 @@ from dataclasses import replace
 from datetime import datetime, timedelta
 
 import structlog
+from sqlalchemy.exc import SQLAlchemyError
 
-from bot.arxiv.client import Answer, ArxivClient, ArxivError, UnreachableError
-from bot.arxiv.feed import ARXIV_ZONE, FeedDocument, parse_feed
+from bot.arxiv.client import Answer, ArxivClient, ArxivError, Reason, UnreachableError
+from bot.arxiv.feed import ARXIV_ZONE, BrokenFeedError, FeedDocument, parse_feed
 from bot.clock import Clock
 from bot.config import Arxiv
 from bot.storage import chats, feeds, papers
@@ -20,7 +21,7 @@ FIRST_RETRY = timedelta(minutes=5)
 LAST_RETRY = timedelta(hours=1)
 _ROWS_AT_ONCE = 200
 _MOST_FAILURES = 10
-_BUSY_FROM, _BUSY_UNTIL = 20, 3
+_BUSY_FROM, _BUSY_UNTIL = 20, 3  # hours, US/Eastern
 _QUIET_INTERVAL = timedelta(hours=1)
 
 log = structlog.get_logger(__name__)
@@ -64,8 +65,10 @@ class FeedPoller:
         now = self._clock.now()
         async with self._database.write() as connection:
             await feeds.follow(connection, categories, now)
-            known = await feeds.get(connection, categories)
-        for feed in known:
+        for category in categories:
+            # Each one read anew: where arXiv was just out of reach the others were put off, too.
+            async with self._database.read() as connection:
+                (feed,) = await feeds.get(connection, [category])
             if feed.next_poll_at <= now:
                 await self.poll(feed)
 
@@ -74,10 +77,15 @@ class FeedPoller:
         try:
             answer = await self._client.get(f"{self._settings.feed_url}/{feed.category}", etag=feed.etag)
             document = await self._read(feed, answer)
+            await self._succeeded(feed, answer, document)
         except ArxivError as error:
             await self._failed(feed, error)
-        else:
-            await self._succeeded(feed, answer, document)
+        except SQLAlchemyError:
+            raise
+        except Exception as error:
+            # Whatever a document does to us, it must not keep the other feeds from being asked.
+            log.exception("feed.failed", category=feed.category)
+            await self._failed(feed, BrokenFeedError(repr(error)))
 
     async def _read(self, feed: Feed, answer: Answer) -> FeedDocument | None:
         """The document, or None where it is the one that was read last time."""
@@ -101,8 +109,9 @@ class FeedPoller:
             new = await self._store(document, seen_at)
             known = replace(
                 known,
-                etag=answer.etag,
-                checksum=_checksum(answer.body),
+                # A document with entries that make no sense is read again next time: they may be mended, or we.
+                etag=None if document.unreadable else answer.etag,
+                checksum=None if document.unreadable else _checksum(answer.body),
                 built_at=document.built_at,
                 entries=len(document.announced),
                 new_at=now if new else feed.new_at,
@@ -136,7 +145,7 @@ class FeedPoller:
             affected += [each for each in known if each.next_poll_at <= now and each.category != feed.category]
         async with self._database.write() as connection:
             for each in affected:
-                await feeds.put(connection, _failing(each, str(error), now, until))
+                await feeds.put(connection, _failing(each, error.reason, now, until))
         if not self._out_of_reach:
             self._out_of_reach = isinstance(error, UnreachableError)
             log.warning("arxiv.not_read", category=feed.category, reason=str(error), next_try=f"{until:%H:%M} UTC")
@@ -151,7 +160,7 @@ def next_poll_at(now: datetime, interval: timedelta) -> datetime:
     return now + (interval if hour >= _BUSY_FROM or hour < _BUSY_UNTIL else max(interval, _QUIET_INTERVAL))
 
 
-def _failing(feed: Feed, reason: str, now: datetime, until: datetime) -> Feed:
+def _failing(feed: Feed, reason: Reason, now: datetime, until: datetime) -> Feed:
     return replace(
         feed,
         next_poll_at=until,

@@ -20,6 +20,15 @@ def nearest(text: str, at_most: int = 3) -> list[str]:
     codes = {code.lower(): code for code in known}
     names = {name.lower(): code for code, name in known.items()}
     inside = [code for code, name in known.items() if len(wanted) > 2 and wanted in name.lower()]
-    close = [codes[match] for match in get_close_matches(wanted, codes, at_most, cutoff=0.6)]
+    like = get_close_matches(wanted, codes, 3 * at_most, cutoff=0.6)
+    # Of equally close ones those that begin alike are likelier meant: cs.CK is rather cs.CL than cs.SC.
+    close = [codes[match] for match in sorted(like, key=lambda code: -_alike(wanted, code))]
     close += [names[match] for match in get_close_matches(wanted, names, at_most, cutoff=0.6)]
     return list(dict.fromkeys([*close, *inside]))[:at_most]
+
+
+def _alike(one: str, other: str) -> int:
+    """How many characters the two have in common from the beginning."""
+    return next(
+        (place for place, (a, b) in enumerate(zip(one, other, strict=False)) if a != b), min(len(one), len(other))
+    )

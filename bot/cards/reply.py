@@ -31,7 +31,7 @@ class Link:
 
 @dataclass(frozen=True, slots=True)
 class Card:
-    """How a Paper looks. `tldrs` and `takeaways` have one part a language shown; `url` None: nothing to link to."""
+    """How a Paper looks. `tldrs` and `takeaways` have one part a language shown; a sample's `url` is a page of ours."""
 
     paper_id: str
     title: str

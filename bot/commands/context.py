@@ -19,17 +19,13 @@ from bot.storage.database import Database
 
 @dataclass(slots=True)
 class Claim:
-    """The one-time code by which the first operator claims the bot; gone once it was used or guessed at too often."""
+    """The one-time code by which the first operator claims the bot: 72 random bits, gone once it was used."""
 
     code: str | None = field(default_factory=lambda: secrets.token_urlsafe(9))
-    _tries_left: int = 20
 
     def accepts(self, given: str) -> bool:
-        """Whether this is the code; each wrong guess counts."""
-        if self.code is None or self._tries_left <= 0:
-            return False
-        self._tries_left -= 1
-        return secrets.compare_digest(given.encode(), self.code.encode())
+        """Whether this is the code."""
+        return self.code is not None and secrets.compare_digest(given.encode(), self.code.encode())
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,7 +44,9 @@ class Services:
     claim: Claim
 
     async def tell(self, chat: Chat, key: str, reply: Reply) -> None:
-        """Say something in a chat unasked, once for each key, through the outbox."""
+        """Say something in a chat unasked, once for each key, through the outbox; nothing where its platform is off."""
+        if chat.platform not in self.renders:
+            return
         async with self.database.write() as connection:
             payloads = self.renders[chat.platform](reply)
             await outbox.put(connection, chat.id, None, key, payloads, self.clock.now())
@@ -68,6 +66,7 @@ class Context:
 
     @property
     def phrases(self) -> Phrases:
+        """The texts in the language in which this sender is answered here."""
         return phrases_of(spoken(self.chat.preferences.language, self.sender.language))
 
     def local(self, instant: datetime) -> str:

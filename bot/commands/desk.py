@@ -5,16 +5,16 @@ from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 
 import structlog
+from sqlalchemy.exc import SQLAlchemyError
 
 from bot.cards.reply import Reply
-from bot.chats import Chat, Preferences
+from bot.chats import Chat
 from bot.commands import access, reading, settings, status, subscribing
-from bot.commands.context import Context, Services
-from bot.commands.request import Incoming, Permission
+from bot.commands.context import Context, Services, spoken
+from bot.commands.request import LONGEST_TEXT, Incoming, Permission
+from bot.locales import phrases_of
 from bot.papers import find_paper_ids
 from bot.storage import chats
-
-LONGEST_TEXT = 4_000
 
 log = structlog.get_logger(__name__)
 
@@ -44,7 +44,7 @@ async def help_(context: Context) -> Reply:
 
 
 COMMANDS = (
-    Command("start", access.start, before_access=True),
+    Command("start", access.start, takes="code", before_access=True),
     Command("help", help_, before_access=True),
     Command("subscribe", subscribing.subscribe, Permission.ADMIN, takes="query"),
     Command("unsubscribe", subscribing.unsubscribe, Permission.ADMIN, takes="query", free_to_read=True),
@@ -77,29 +77,32 @@ class Desk:
 
     async def answer(self, incoming: Incoming) -> Reply | None:
         """Do what was asked; trouble of ours is told in one line and logged, never raised."""
-        context = await self._context(incoming)
         try:
-            return await self._answer(incoming, context)
-        except Exception:
-            log.exception("command.failed", chat=context.chat.id, text=incoming.text[:40], action=incoming.action[:40])
-            return context.says("error.ours")
+            return await self._answer(incoming)
+        except Exception as error:
+            log.exception("command.failed", text=incoming.text[:40], action=incoming.action[:40])
+            phrases = phrases_of(spoken("both", incoming.sender.language))
+            return Reply(phrases("error.disk" if isinstance(error, SQLAlchemyError) else "error.ours"))
 
-    async def _answer(self, incoming: Incoming, context: Context) -> Reply | None:
+    async def _answer(self, incoming: Incoming) -> Reply | None:
+        command, argument = self._parse(incoming)
+        if command is None and incoming.is_group:
+            return None
+        context = await self._context(incoming, argument)
         if len(incoming.text) > LONGEST_TEXT:
             return context.says("error.too_long", count=LONGEST_TEXT)
-        command, argument = self._parse(incoming)
         if command is None:
-            return None if incoming.is_group else context.says("error.unknown_command")
-        context = Context(self._services, context.chat, context.sender, context.is_operator, argument, context.now)
+            return context.says("error.unknown_command")
         if context.chat.access != "allowed" and not command.before_access:
             return await access.ask_for_access(context)
         refusal = await self._refusal(command, context)
         return refusal or await command.run(context)
 
-    async def _context(self, incoming: Incoming) -> Context:
+    async def _context(self, incoming: Incoming, argument: str) -> Context:
         services, now = self._services, self._services.clock.now()
         chat = await self._meet(incoming)
-        return Context(services, chat, incoming.sender, await access.is_operator(services, incoming), "", now)
+        is_operator = await access.is_operator(services, incoming)
+        return Context(services, chat, incoming.sender, is_operator, argument, now)
 
     async def _meet(self, incoming: Incoming) -> Chat:
         """The chat, as it is kept; one that was given up comes back by itself when somebody speaks there."""
@@ -107,8 +110,6 @@ class Desk:
             chat = await chats.find(connection, incoming.platform, incoming.address)
         if chat is not None and chat.inactive_because is None:
             return chat
-        open_to_all = incoming.platform == "web" or self._services.settings.access.open
-        defaults = self._services.settings.digest
         async with self._services.database.write() as connection:
             chat = await chats.meet(
                 connection,
@@ -116,8 +117,8 @@ class Desk:
                 incoming.address,
                 title=incoming.title,
                 is_group=incoming.is_group,
-                access="allowed" if open_to_all else "waiting",
-                preferences=Preferences(defaults.time, defaults.zone, defaults.language, defaults.cap),
+                access=await access.first_access(connection, self._services, incoming),
+                preferences=self._services.settings.digest.preferences,
                 now=self._services.clock.now(),
             )
             await chats.reactivate(connection, chat.id)
@@ -127,7 +128,7 @@ class Desk:
         if incoming.action:
             verb, _, argument = incoming.action.partition(":")
             return _ACTIONS.get(verb), argument
-        match = re.match(r"\s*/(\w+)(?:@\w+)?(?:\s+(.*))?$", incoming.text, re.S)
+        match = re.match(r"\s*/(\w+)(?:\s+(.*))?$", incoming.text, re.S)
         if match:
             return _COMMANDS.get(match[1].lower()), (match[2] or "").strip()
         if not incoming.is_group and next(find_paper_ids(incoming.text), None):

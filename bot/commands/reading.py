@@ -16,17 +16,18 @@ _QUOTED = 60
 async def digest(context: Context) -> Reply | None:
     """A digest now: what is owed, else the latest announcement, fetched if there is none. It comes by the outbox."""
     services, chat = context.services, context.chat
+    async with services.database.read() as connection:
+        followed = (await chats.subscriptions_of(connection, [chat.id]))[chat.id]
+    wanted = {category for each in followed for category in each.interest.wanted}
+    wanted = wanted or set(services.settings.arxiv.default_categories)
     shown = await services.composer.on_demand(chat, context.now)
     if not shown:
-        async with services.database.read() as connection:
-            followed = (await chats.subscriptions_of(connection, [chat.id]))[chat.id]
-        wanted = {category for each in followed for category in each.interest.wanted}
-        await services.poller.refresh(wanted or services.settings.arxiv.default_categories)
+        await services.poller.refresh(wanted)
         shown = await services.composer.on_demand(chat, services.clock.now(), with_sample=chat.platform == "web")
     if shown:
         services.scheduler.wake("deliver")
         return None
-    if trouble := await arxiv_line(context):
+    if trouble := await arxiv_line(context, wanted):
         return Reply(trouble)
     async with services.database.read() as connection:
         current = await chats.get(connection, chat.id)
@@ -64,7 +65,7 @@ async def paper(context: Context) -> Reply:
         try:
             fetched = await fetch_papers(services.client, services.settings.arxiv.api_url, missing)
         except ArxivError as error:
-            trouble = context.phrases("paper.unreachable", reason=str(error))
+            trouble = context.phrases("paper.unreachable", reason=context.phrases(f"arxiv.{error.reason}"))
         else:
             async with services.database.write() as connection:
                 await papers.add(connection, fetched.values(), services.clock.now())

@@ -6,6 +6,9 @@ from enum import Enum, auto
 
 from bot.chats import PlatformName
 
+LONGEST_TEXT = 4_000
+"""Characters that a person may say at once."""
+
 
 class Permission(Enum):
     """Who may give a command."""
@@ -33,7 +36,7 @@ class Sender:
 
 @dataclass(frozen=True, slots=True)
 class Incoming:
-    """One thing said in a chat: a text that begins with `/`, or the `action` of a Button that was pressed.
+    """One thing said in a chat: a text (in groups only commands), or the `action` of a Button that was pressed.
 
     `address`, `title` and `is_group` are the chat's, in the platform's own words.
     """

@@ -6,18 +6,16 @@ from dataclasses import replace
 from datetime import time
 from difflib import get_close_matches
 from typing import cast
-from zoneinfo import ZoneInfo, available_timezones
+from zoneinfo import available_timezones
 
 from bot.cards.reply import Button, Reply
-from bot.chats import Language, Preferences
+from bot.chats import LARGEST_CAP, Language, Preferences
 from bot.commands.context import Context
 from bot.storage import chats
 
-_LARGEST_CAP = 1000
-
 
 class BadValueError(ValueError):
-    """The value does not fit; the text is the catalogue's key of what would, `hint` what may have been meant."""
+    """The value does not fit: `key` is the text to show, `hint` an example that would do."""
 
     def __init__(self, key: str, hint: str = "") -> None:
         super().__init__(key)
@@ -34,11 +32,12 @@ async def settings(context: Context) -> Reply:
     if change is None:
         return context.says("settings.unknown", name=name[:20], known=", ".join(_CHANGES))
     try:
-        preferences = change(context.chat.preferences, value.strip())
+        async with context.services.database.write() as connection:
+            chat = await chats.set_preferences(
+                connection, context.chat.id, lambda preferences: change(preferences, value.strip()), context.now
+            )
     except BadValueError as error:
         return context.says(error.key, value=value[:40], hint=error.hint)
-    async with context.services.database.write() as connection:
-        chat = await chats.set_preferences(connection, context.chat, preferences, context.now)
     context.services.scheduler.wake("digest")
     return _shown(replace(context, chat=chat), changed=True)
 
@@ -72,18 +71,17 @@ def _time(preferences: Preferences, value: str) -> Preferences:
 def _zone(preferences: Preferences, value: str) -> Preferences:
     known = {name.lower(): name for name in available_timezones()}
     cities = {name.rpartition("/")[2]: name for name in sorted(known)}
-    wanted = value.strip().replace(" ", "_").lower()
+    wanted = value.replace(" ", "_").lower()
     found = known.get(wanted) or known.get(cities.get(wanted, ""))
     if found is None:
         near = get_close_matches(wanted, known, 1) or [cities[city] for city in get_close_matches(wanted, cities, 1)]
         raise BadValueError("settings.bad_zone", known[near[0]] if near else "Asia/Shanghai")
-    ZoneInfo(found)
     return replace(preferences, zone=found)
 
 
 def _cap(preferences: Preferences, value: str) -> Preferences:
-    if not value.isdecimal() or len(value) > 4 or int(value) > _LARGEST_CAP:
-        raise BadValueError("settings.bad_cap", str(_LARGEST_CAP))
+    if not value.isdecimal() or len(value) > 4 or int(value) > LARGEST_CAP:
+        raise BadValueError("settings.bad_cap", str(LARGEST_CAP))
     return replace(preferences, cap=int(value))
 
 

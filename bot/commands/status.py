@@ -1,11 +1,12 @@
 """/status: what was read of arXiv and when, what the chat got last and gets next."""
 
-from datetime import datetime
+from collections.abc import Collection
 
 from bot.cards.reply import Reply
-from bot.commands.context import Context, Services
-from bot.locales import Phrases
-from bot.storage import chats, digests, feeds
+from bot.chats import Chat
+from bot.commands.context import Context, Services, local_time, spoken
+from bot.locales import Phrases, phrases_of
+from bot.storage import chats, digests, feeds, outbox
 from bot.storage.feeds import Feed
 
 
@@ -17,6 +18,7 @@ async def status(context: Context) -> Reply:
         wanted = {category for each in followed for category in each.interest.wanted}
         known = await feeds.get(connection, wanted or services.settings.arxiv.default_categories)
         last = await digests.last(connection, chat.id)
+        refused = await outbox.refused(connection, chat.id)
     lines = [_feed_line(context, feed) for feed in known] or [phrases("status.not_asked")]
     if last is not None:
         receipt = last.receipt
@@ -29,6 +31,8 @@ async def status(context: Context) -> Reply:
                 held=receipt.held,
             )
         )
+    if refused:
+        lines.append(phrases("status.refused", count=refused))
     if chat.next_digest_at is not None:
         lines.append(phrases("status.next", at=context.local(chat.next_digest_at)))
     else:
@@ -43,7 +47,7 @@ def _feed_line(context: Context, feed: Feed) -> str:
             "status.feed_failing",
             category=feed.category,
             since=context.local(feed.failing_since),
-            reason=feed.error,
+            reason=phrases(f"arxiv.{feed.error}"),
             next=context.local(feed.next_poll_at),
         )
     if feed.read_at is None or feed.built_at is None:
@@ -59,29 +63,29 @@ def _feed_line(context: Context, feed: Feed) -> str:
     )
 
 
-async def arxiv_line(context: Context) -> str:
-    """One calm line where arXiv does not answer; nothing where it does."""
-    trouble = await _trouble(context.services)
+async def arxiv_line(context: Context, categories: Collection[str]) -> str:
+    """One calm line where one of these categories cannot be read; nothing where all can."""
+    trouble = await _trouble(context.services, categories)
     return _trouble_line(trouble, context.phrases, context.local(trouble.next_poll_at)) if trouble else ""
 
 
-async def web_status(services: Services, phrases: Phrases) -> str:
-    """The same for the page's status line, in UTC; and what is going on while all is well."""
-    trouble = await _trouble(services)
-    if trouble:
-        return _trouble_line(trouble, phrases, f"{trouble.next_poll_at:%H:%M} UTC")
+async def web_status(services: Services, chat: Chat) -> str:
+    """The same for the status line of a thread's page, which also says when all is well."""
+    phrases, now = phrases_of(spoken(chat.preferences.language, None)), services.clock.now()
+    watched = await _watched(services)
+    if trouble := await _trouble(services, watched):
+        return _trouble_line(trouble, phrases, local_time(chat, trouble.next_poll_at, now, phrases))
     async with services.database.read() as connection:
-        known = await feeds.get(connection, await _watched(services))
+        known = await feeds.get(connection, watched)
     read = [feed.read_at for feed in known if feed.read_at is not None]
     if not read:
         return phrases("status.page_waiting")
-    latest: datetime = max(read)
-    return phrases("status.page_read", at=f"{latest:%H:%M} UTC")
+    return phrases("status.page_read", at=local_time(chat, max(read), now, phrases))
 
 
-async def _trouble(services: Services) -> Feed | None:
+async def _trouble(services: Services, categories: Collection[str]) -> Feed | None:
     async with services.database.read() as connection:
-        known = await feeds.get(connection, await _watched(services))
+        known = await feeds.get(connection, categories)
     failing = [feed for feed in known if feed.error is not None]
     return min(failing, key=lambda feed: feed.next_poll_at) if failing else None
 
@@ -92,4 +96,4 @@ async def _watched(services: Services) -> set[str]:
 
 
 def _trouble_line(feed: Feed, phrases: Phrases, next_try: str) -> str:
-    return phrases("status.trouble", reason=feed.error, next=next_try)
+    return phrases("status.trouble", reason=phrases(f"arxiv.{feed.error}"), next=next_try)

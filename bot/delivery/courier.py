@@ -16,6 +16,7 @@ from bot.storage.outbox import Message
 
 FIRST_RETRY = timedelta(seconds=2)
 LAST_RETRY = timedelta(minutes=10)
+_RECORD_AGAIN = timedelta(seconds=10)
 _AT_ONCE = 30
 _REMEMBERED = timedelta(minutes=2)
 
@@ -79,12 +80,29 @@ class Courier:
     async def _deliver(self, message: Message, left_at: datetime) -> None:
         chat = message.chat
         try:
-            outcome = await self._platforms[chat.platform].send(chat.address, message.payload, message.key)
+            outcome = await self._send(message)
             self._pacers[chat.platform].answered(chat, left_at, self._clock.now())
-            await self._record(message, outcome)
+            await self._keep(message, outcome)
         finally:
             self._in_flight.discard(chat.id)
             self._scheduler.wake("deliver")
+
+    async def _send(self, message: Message) -> Outcome:
+        try:
+            return await self._platforms[message.chat.platform].send(message.chat.address, message.payload, message.key)
+        except Exception as error:
+            # The port never raises; where it does all the same nobody knows how far the message came.
+            log.exception("send.failed", message=message.id)
+            return Uncertain(repr(error))
+
+    async def _keep(self, message: Message, outcome: Outcome) -> None:
+        """Record an outcome, however long the database cannot be written; till then the chat is busy."""
+        while True:
+            try:
+                return await self._record(message, outcome)
+            except SQLAlchemyError as error:
+                log.error("message.not_recorded", message=message.id, reason=str(error))
+                await self._clock.sleep(_RECORD_AGAIN.total_seconds())
 
     async def _record(self, message: Message, outcome: Outcome) -> None:
         now = self._clock.now()

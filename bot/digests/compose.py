@@ -23,6 +23,7 @@ OVERLAP = timedelta(days=2)
 """How far a digest looks back behind the last one: a listing may be committed after it was seen; the ledger knows."""
 
 MORE_AT_ONCE = 12
+AFTER_TROUBLE = timedelta(minutes=1)
 
 Renders = Mapping[PlatformName, Render]
 Summarise = Callable[[Sequence[Paper]], Awaitable[dict[PaperId, Summary]]]
@@ -59,15 +60,18 @@ class Composer:
     async def tick(self, now: datetime) -> datetime | None:
         """Compose every digest that is due; when the next one will be."""
         async with self._database.read() as connection:
-            due = await chats.due(connection, now)
+            due = await chats.due(connection, now, list(self._renders))
+        earliest = now
         for chat in due:
             try:
                 await self.daily(chat, now)
             except Exception:
                 # One chat's trouble is not another's; it stays due and is tried again at the next tick.
                 log.exception("digest.failed", chat=chat.id)
+                earliest = now + AFTER_TROUBLE
         async with self._database.read() as connection:
-            return await chats.next_due_at(connection)
+            next_due = await chats.next_due_at(connection, list(self._renders))
+        return max(next_due, earliest) if next_due is not None else None
 
     async def daily(self, chat: Chat, now: datetime) -> int:
         """The digest of a chat's day: everything it is owed. An empty one is recorded too: the day had its digest."""
@@ -145,7 +149,7 @@ class Composer:
             await digests.enter(connection, chat.id, digest_id, choice.shown, choice.held)
             await outbox.put(connection, chat.id, digest_id, f"d{digest_id}", payloads, now)
             if plan.occasion == "daily":
-                await chats.schedule(connection, chat, now, today)
+                await chats.schedule(connection, chat.id, now, today)
         receipt = choice.receipt
         log.info(
             "digest.composed",
@@ -184,14 +188,15 @@ def _digest_reply(plan: _Plan, chosen: Sequence[Paper], written: Mapping[PaperId
         title=_title(plan, now, first, sample=sample),
         text="\n".join(_opening(plan, phrases, sample=sample) for phrases in spoken),
         cards=cards,
-        footer="\n".join(_receipt(receipt, written.values(), phrases) for phrases in spoken),
+        footer="\n".join(_receipt(plan, written.values(), phrases) for phrases in spoken),
         buttons=tuple(Button(first("button.more", count=receipt.held), f"more:{paper_id}") for paper_id in more),
     )
 
 
-def _receipt(receipt: Receipt, written: Iterable[Summary], phrases: Phrases) -> str:
+def _receipt(plan: _Plan, written: Iterable[Summary], phrases: Phrases) -> str:
+    receipt = plan.choice.receipt
     return phrases(
-        "digest.receipt",
+        "digest.receipt.more" if plan.occasion == "more" else "digest.receipt",
         announced=receipt.announced,
         matched=receipt.matched,
         shown=receipt.shown,

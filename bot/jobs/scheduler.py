@@ -56,11 +56,19 @@ class JobScheduler:
     async def stop(self) -> None:
         """Start nothing more, give what runs its grace, then end it."""
         self._stopping = True
-        self._scheduler.shutdown(wait=False)
-        if self._work:
-            _, late = await asyncio.wait(self._work, timeout=GRACE)
+        if self._scheduler.running:
+            self._scheduler.shutdown(wait=False)
+        # Work that ends may have begun more (a tick, its sends): the grace is for all of it together.
+        try:
+            async with asyncio.timeout(GRACE):
+                while self._work:
+                    await asyncio.wait(set(self._work))
+        except TimeoutError:
+            late = set(self._work)
+            log.warning("stopping.late", tasks=len(late))
             for task in late:
                 task.cancel()
+            await asyncio.gather(*late, return_exceptions=True)
 
     def _set(self, name: str, at: datetime) -> None:
         if self._stopping:

@@ -1,6 +1,6 @@
 """Chats, their subscriptions, and the operators."""
 
-from collections.abc import Iterable
+from collections.abc import Callable, Collection, Iterable
 from dataclasses import replace
 from datetime import date, datetime
 from typing import Any
@@ -79,33 +79,43 @@ async def meet(
     return chat
 
 
-async def set_preferences(connection: AsyncConnection, chat: Chat, preferences: Preferences, now: datetime) -> Chat:
-    """Change how a chat is served; its next digest moves with it."""
+async def set_preferences(
+    connection: AsyncConnection, chat_id: int, change: Callable[[Preferences], Preferences], now: datetime
+) -> Chat:
+    """Change how a chat is served, from how it is served at this instant; its next digest moves with it."""
+    preferences = change((await _one(connection, chat_id)).preferences)
     await connection.execute(
         sa.update(chats)
-        .where(chats.c.id == chat.id)
+        .where(chats.c.id == chat_id)
         .values(time=preferences.time, zone=preferences.zone, language=preferences.language, cap=preferences.cap)
     )
-    return await schedule(connection, replace(chat, preferences=preferences), now)
+    return await schedule(connection, chat_id, now)
 
 
-async def schedule(connection: AsyncConnection, chat: Chat, now: datetime, last_day: date | None = None) -> Chat:
-    """Set when the chat's next digest is due: never while it follows nothing. `last_day`: today's was just made."""
-    last_day = last_day or chat.last_digest_day
-    follows = (await connection.execute(sa.select(sa.exists().where(subscriptions.c.chat_id == chat.id)))).scalar_one()
-    due = next_digest_at(chat.preferences, now, last_day) if follows else None
+async def schedule(connection: AsyncConnection, chat_id: int, now: datetime, made: date | None = None) -> Chat:
+    """Set when the chat's next digest is due: never while it follows nothing. `made`: this day's was just made.
+
+    One that is due already stays so: whatever was changed meanwhile does not cost a day.
+    """
+    chat = await _one(connection, chat_id)
+    follows = sa.select(sa.exists().where(subscriptions.c.chat_id == chat_id))
+    last_day = max(filter(None, (made, chat.last_digest_day)), default=None)
+    due = None
+    if (await connection.execute(follows)).scalar_one():
+        is_overdue = made is None and chat.next_digest_at is not None and chat.next_digest_at <= now
+        due = chat.next_digest_at if is_overdue else next_digest_at(chat.preferences, now, last_day)
     await connection.execute(
-        sa.update(chats).where(chats.c.id == chat.id).values(next_digest_at=due, last_digest_day=last_day)
+        sa.update(chats).where(chats.c.id == chat_id).values(next_digest_at=due, last_digest_day=last_day)
     )
     return replace(chat, next_digest_at=due, last_digest_day=last_day)
 
 
+async def _one(connection: AsyncConnection, chat_id: int) -> Chat:
+    return chat_from((await connection.execute(sa.select(chats).where(chats.c.id == chat_id))).one())
+
+
 async def set_access(connection: AsyncConnection, chat_id: int, access: Access) -> None:
     await connection.execute(sa.update(chats).where(chats.c.id == chat_id).values(access=access))
-
-
-async def set_title(connection: AsyncConnection, chat_id: int, title: str) -> None:
-    await connection.execute(sa.update(chats).where(chats.c.id == chat_id).values(title=title))
 
 
 async def deactivate(connection: AsyncConnection, chat_id: int, reason: str) -> None:
@@ -124,13 +134,20 @@ async def move(connection: AsyncConnection, chat: Chat, address: str) -> None:
     still to get goes over.
     """
     known = await find(connection, chat.platform, address)
-    if known is None:
+    if known is None or known.id == chat.id:
         await connection.execute(sa.update(chats).where(chats.c.id == chat.id).values(address=address))
         return
     # A day has one daily digest. Where both had one, the old one's stays on as another kind: its messages hang on it.
     days = sa.select(digests.c.local_day).where(digests.c.chat_id == known.id)
     await connection.execute(
         sa.update(digests).where(digests.c.chat_id == chat.id, digests.c.local_day.in_(days)).values(occasion="asked")
+    )
+    same = subscriptions.alias()
+    since = sa.select(same.c.since).where(same.c.chat_id == chat.id, same.c.query == subscriptions.c.query)
+    await connection.execute(
+        sa.update(subscriptions)
+        .where(subscriptions.c.chat_id == known.id, since.exists())
+        .values(since=sa.func.min(subscriptions.c.since, since.scalar_subquery()))
     )
     for table in (subscriptions, digests, digest_papers, messages, operators):
         # What the new one has as well stays behind, and goes with the old one.
@@ -144,15 +161,17 @@ async def move(connection: AsyncConnection, chat: Chat, address: str) -> None:
     await connection.execute(sa.delete(chats).where(chats.c.id == chat.id))
 
 
-async def due(connection: AsyncConnection, now: datetime) -> list[Chat]:
-    """The chats whose digest is due, the longest waiting first."""
-    query = sa.select(chats).where(chats.c.next_digest_at <= now, _served()).order_by(chats.c.next_digest_at)
-    return [chat_from(row) for row in await connection.execute(query)]
+async def due(connection: AsyncConnection, now: datetime, platforms: Collection[PlatformName]) -> list[Chat]:
+    """The chats of these platforms whose digest is due, the longest waiting first."""
+    query = sa.select(chats).where(chats.c.next_digest_at <= now, _served(), chats.c.platform.in_(platforms))
+    return [chat_from(row) for row in await connection.execute(query.order_by(chats.c.next_digest_at))]
 
 
-async def next_due_at(connection: AsyncConnection) -> datetime | None:
-    """When the next digest of any chat is due."""
-    query = sa.select(chats.c.next_digest_at).where(chats.c.next_digest_at.is_not(None), _served())
+async def next_due_at(connection: AsyncConnection, platforms: Collection[PlatformName]) -> datetime | None:
+    """When the next digest of any chat of these platforms is due."""
+    query = sa.select(chats.c.next_digest_at).where(
+        chats.c.next_digest_at.is_not(None), _served(), chats.c.platform.in_(platforms)
+    )
     return (await connection.execute(query.order_by(chats.c.next_digest_at).limit(1))).scalar_one_or_none()
 
 
@@ -164,8 +183,8 @@ async def subscribe(connection: AsyncConnection, chat: Chat, interest: Interest,
     """Begin a subscription; False when the chat has it already."""
     values = {"chat_id": chat.id, "query": str(interest), "since": now}
     result = await connection.execute(insert(subscriptions).values(values).on_conflict_do_nothing())
-    if result.rowcount and chat.next_digest_at is None:
-        await schedule(connection, chat, now)
+    if result.rowcount:
+        await schedule(connection, chat.id, now)
     return bool(result.rowcount)
 
 
@@ -174,7 +193,7 @@ async def unsubscribe(connection: AsyncConnection, chat: Chat, interest: Interes
     result = await connection.execute(
         sa.delete(subscriptions).where(subscriptions.c.chat_id == chat.id, subscriptions.c.query == str(interest))
     )
-    await schedule(connection, chat, now)
+    await schedule(connection, chat.id, now)
     return bool(result.rowcount)
 
 
@@ -220,6 +239,12 @@ async def operator_chats(connection: AsyncConnection) -> list[Chat]:
     """Where operators are told things."""
     query = sa.select(chats).join(operators, operators.c.chat_id == chats.c.id).distinct().order_by(chats.c.id)
     return [chat_from(row) for row in await connection.execute(query)]
+
+
+async def waiting(connection: AsyncConnection) -> int:
+    """How many chats wait for an operator's yes."""
+    query = sa.select(sa.func.count()).where(chats.c.access == "waiting")
+    return int((await connection.execute(query)).scalar_one())
 
 
 async def everyone(connection: AsyncConnection) -> list[Chat]:

@@ -3,7 +3,7 @@
 import asyncio
 import sqlite3
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager, closing, nullcontext
+from contextlib import asynccontextmanager, closing
 from pathlib import Path
 from typing import Any
 
@@ -31,7 +31,7 @@ class Database:
     def __init__(self, engine: AsyncEngine, lease: FileLock | None) -> None:
         self.engine = engine
         self._lease = lease
-        self._writing = asyncio.Lock() if engine.dialect.name == "sqlite" else nullcontext()
+        self._writing = asyncio.Lock()
 
     @asynccontextmanager
     async def write(self) -> AsyncIterator[AsyncConnection]:
@@ -53,6 +53,12 @@ class Database:
             self._lease.release()
 
 
+async def check(database: Database) -> str:
+    """What SQLite says of the file's soundness: `ok`, or the first damage it finds."""
+    async with database.read() as connection:
+        return str((await connection.execute(sa.text("PRAGMA quick_check(1)"))).scalar_one())
+
+
 async def open_database(url: str, *, exclusive: bool = True) -> Database:
     """Open the database at an SQLAlchemy URL, creating and migrating it as needed.
 
@@ -70,7 +76,7 @@ async def open_database(url: str, *, exclusive: bool = True) -> Database:
         raise DatabaseError(
             f"[database] url: {parsed.get_backend_name()} is not supported; use sqlite:///path/to/file.db."
         )
-    file = Path(parsed.database or "")
+    file = _file_of(parsed)
     lease = _check_file(file, exclusive=exclusive)
     try:
         if exclusive:
@@ -88,6 +94,12 @@ async def open_database(url: str, *, exclusive: bool = True) -> Database:
             raise DatabaseError(explain(error.orig or error, file)) from error
         raise
     return database
+
+
+def _file_of(url: sa.URL) -> Path:
+    if not url.database or url.database == ":memory:" or Path(url.database).is_dir():
+        raise DatabaseError('[database] url names no file; write for example "sqlite:///data/paperwire.db".')
+    return Path(url.database)
 
 
 def explain(error: BaseException, file: Path | str) -> str:

@@ -120,7 +120,7 @@ async def add(
 async def enter(
     connection: AsyncConnection, chat_id: int, digest_id: int, shown: Sequence[PaperId], held: Sequence[PaperId]
 ) -> None:
-    """Write into the ledger what a digest shows and what it holds back; a held paper that is now shown is moved."""
+    """Write into the ledger what a digest shows and holds back; what an earlier one held goes over to this one."""
     rows = [
         {"chat_id": chat_id, "paper_id": paper_id, "digest_id": digest_id, "position": position, "held": is_held}
         for position, (paper_id, is_held) in enumerate(
@@ -132,7 +132,7 @@ async def enter(
         await connection.execute(
             statement.on_conflict_do_update(
                 index_elements=["chat_id", "paper_id"],
-                set_={"held": statement.excluded.held},
+                set_={name: statement.excluded[name] for name in ("held", "digest_id", "position")},
                 where=digest_papers.c.held.is_(True),
             ),
             rows,
@@ -169,15 +169,19 @@ async def last_daily_at(connection: AsyncConnection, chat_id: int) -> datetime |
 class PastDigest:
     """A digest that was composed, for `/status`."""
 
-    occasion: Occasion
     composed_at: datetime
     receipt: Receipt
 
 
 async def last(connection: AsyncConnection, chat_id: int) -> PastDigest | None:
-    """The chat's last digest."""
-    query = sa.select(digests).where(digests.c.chat_id == chat_id).order_by(digests.c.id.desc()).limit(1)
+    """The chat's last digest, daily or asked for; opening what one held back makes none."""
+    query = (
+        sa.select(digests)
+        .where(digests.c.chat_id == chat_id, digests.c.occasion != "more")
+        .order_by(digests.c.id.desc())
+        .limit(1)
+    )
     row = (await connection.execute(query)).first()
     if row is None:
         return None
-    return PastDigest(row.occasion, row.composed_at, Receipt(row.announced, row.matched, row.shown, row.held))
+    return PastDigest(row.composed_at, Receipt(row.announced, row.matched, row.shown, row.held))

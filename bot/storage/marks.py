@@ -1,4 +1,4 @@
-"""What is true of this installation as a whole: whether the sample was shown, whether an operator came."""
+"""What is true of this installation as a whole, such as when its first reader was greeted."""
 
 import sqlalchemy as sa
 from sqlalchemy.dialects.sqlite import insert

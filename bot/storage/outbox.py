@@ -137,3 +137,9 @@ async def counts(connection: AsyncConnection) -> dict[str, int]:
     """How many messages are in each state."""
     query = sa.select(messages.c.state, sa.func.count().label("how_many")).group_by(messages.c.state)
     return {row.state: row.how_many for row in await connection.execute(query)}
+
+
+async def refused(connection: AsyncConnection, chat_id: int) -> int:
+    """How many of a chat's messages its platform would not take."""
+    query = sa.select(sa.func.count()).where(messages.c.chat_id == chat_id, messages.c.state == "failed")
+    return int((await connection.execute(query)).scalar_one())

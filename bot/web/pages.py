@@ -1,27 +1,31 @@
 """Pages: what the web server shows, as HTML."""
 
 from collections.abc import Sequence
-from zoneinfo import ZoneInfo
+
+from jinja2 import ChoiceLoader, PackageLoader
 
 from bot import __version__
 from bot.cards.latex import readable
 from bot.chats import Chat
-from bot.locales import format_datetime, phrases_of
+from bot.commands.request import LONGEST_TEXT
+from bot.locales import CatalogueName, format_datetime, phrases_of
 from bot.papers import Paper
 from bot.platforms.webchat.render import templates
-from bot.platforms.webchat.updates import LONGEST_TEXT
 from bot.storage.threads import Said
 
 SUGGESTIONS = ("/subscribe cs.CL", "/digest", "/status", "/help")
 """Commands offered above the composer."""
 
-templates.globals |= {"version": __version__, "longest_text": LONGEST_TEXT}
+_templates = templates.overlay(loader=ChoiceLoader([PackageLoader("bot.web"), *filter(None, [templates.loader])]))
+_templates.globals = templates.globals | {"version": __version__, "longest_text": LONGEST_TEXT}
 
 
-def message_element(said: Said, zone: ZoneInfo) -> str:
-    """One message of a thread, with who said it and when in the reader's zone."""
-    at = format_datetime(said.at, "d MMM, HH:mm", tzinfo=zone, locale=phrases_of("en").babel)
-    return templates.get_template("said.html").render(said=said, at=at)
+def message_element(said: Said, chat: Chat) -> str:
+    """One message of a thread, with who said it and when in the thread's zone."""
+    ui = _language(chat)
+    pattern = "d MMM, HH:mm" if ui == "en" else "M月d日 HH:mm"
+    at = format_datetime(said.at, pattern, tzinfo=chat.preferences.tz, locale=phrases_of(ui).babel)
+    return _templates.get_template("said.html").render(said=said, at=at, ui=ui)
 
 
 def thread_page(threads: Sequence[Chat], chat: Chat, said: Sequence[Said], status: str, *, has_older: bool) -> str:
@@ -37,10 +41,11 @@ def older_page(threads: Sequence[Chat], chat: Chat, said: Sequence[Said], *, has
 def _thread(
     template: str, threads: Sequence[Chat], chat: Chat, said: Sequence[Said], *, status: str, has_older: bool
 ) -> str:
-    return templates.get_template(template).render(
+    return _templates.get_template(template).render(
+        ui=_language(chat),
         threads=threads,
         chat=chat,
-        messages=[message_element(each, chat.preferences.tz) for each in said],
+        messages=[message_element(each, chat) for each in said],
         older_than=said[0].id if said and has_older else None,
         last_id=said[-1].id if said else 0,
         status=status,
@@ -48,9 +53,14 @@ def _thread(
     )
 
 
+def _language(chat: Chat) -> CatalogueName:
+    return "zh" if chat.preferences.language == "zh" else "en"
+
+
 def paper_page(paper: Paper) -> str:
     """A stored paper's facts and abstract."""
-    return templates.get_template("paper.html").render(
+    return _templates.get_template("paper.html").render(
+        ui="en",
         paper=paper,
         title=readable(paper.title),
         abstract=readable(paper.abstract),
@@ -60,4 +70,4 @@ def paper_page(paper: Paper) -> str:
 
 def error_page(text: str) -> str:
     """What went wrong, and the way back."""
-    return templates.get_template("error.html").render(text=text)
+    return _templates.get_template("error.html").render(ui="en", text=text)

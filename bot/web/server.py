@@ -19,11 +19,12 @@ from starlette.routing import Mount, Route
 from starlette.staticfiles import StaticFiles
 
 from bot.chats import Chat
+from bot.commands.request import LONGEST_TEXT
 from bot.config import Web
 from bot.locales import phrases_of
 from bot.papers import PaperId
 from bot.platforms.webchat.send import Listeners
-from bot.platforms.webchat.updates import LONGEST_TEXT, NoSuchThread, TooLong, WebChat
+from bot.platforms.webchat.updates import NoSuchThread, TooLong, WebChat
 from bot.storage import chats, papers, threads
 from bot.storage.database import Database
 from bot.storage.threads import Said
@@ -43,7 +44,7 @@ class _Site:
         listeners: Listeners,
         web_chat: WebChat,
         new_thread: Callable[[str], Awaitable[Chat]],
-        status_line: Callable[[str], Awaitable[str]],
+        status_line: Callable[[Chat], Awaitable[str]],
     ) -> None:
         self._database = database
         self._listeners = listeners
@@ -70,7 +71,7 @@ class _Site:
         said, has_older = found[-MESSAGES_A_PAGE:], len(found) > MESSAGES_A_PAGE
         if before is not None:
             return _page(pages.older_page(all_threads, chat, said, has_older=has_older))
-        status = await self._status_line(chat.address)
+        status = await self._status_line(chat)
         return _page(pages.thread_page(all_threads, chat, said, status, has_older=has_older))
 
     async def say(self, request: Request) -> Response:
@@ -99,7 +100,7 @@ class _Site:
                     fresh = await threads.after(connection, chat.id, last_id)
                 for said in fresh:
                     last_id = said.id
-                    html = pages.message_element(said, chat.preferences.tz)
+                    html = pages.message_element(said, chat)
                     yield ServerSentEvent(html, id=str(said.id), event="message")
                 if not fresh:
                     await news.wait()
@@ -123,7 +124,7 @@ def build_web(
     listeners: Listeners,
     web_chat: WebChat,
     new_thread: Callable[[str], Awaitable[Chat]],
-    status_line: Callable[[str], Awaitable[str]],
+    status_line: Callable[[Chat], Awaitable[str]],
 ) -> Starlette:
     """The web application.
 

@@ -263,6 +263,11 @@ class TelegramStub(Stub):
             message["sender_chat"] = self._chats[sender_chat]
         return self._push("message", message)
 
+    def migrate(self, chat_id: int, new_id: int) -> int:
+        """A group becomes a supergroup with a new id; returns the update id of the notice in the old one."""
+        self.add_chat(new_id, "supergroup", self._chats[chat_id]["title"])
+        return self._push("message", self._new_message(chat_id, "", [], None) | {"migrate_to_chat_id": new_id})
+
     def press(self, message_id: int, chat_id: int, user_id: int, data: str) -> int:
         """Somebody presses a button (or forges it: `data` is not checked); returns the update id, also the query's id.
 

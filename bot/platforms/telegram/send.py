@@ -107,7 +107,7 @@ def classify(error: Exception) -> Outcome:  # noqa: PLR0911 -- a table, a row fo
             return Wait(error.message)
         case TelegramError():
             return Uncertain(error.message)
-    return Refused(repr(error))
+    return Uncertain(repr(error))
 
 
 def pause(error: RetryAfter) -> timedelta:

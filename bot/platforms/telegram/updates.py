@@ -2,6 +2,7 @@
 
 import asyncio
 import re
+from collections import Counter
 from collections.abc import Awaitable, Callable, Sequence
 from contextlib import suppress
 from datetime import UTC, datetime, timedelta
@@ -29,7 +30,8 @@ LONGEST_PAUSE = timedelta(seconds=30)
 """A reply that Telegram wants held back longer is given up: whoever asked has long asked again."""
 
 _HEARD = [Update.MESSAGE, Update.CHANNEL_POST, Update.CALLBACK_QUERY, Update.MY_CHAT_MEMBER]
-_AT_ONCE = 64
+_AT_ONCE = 1024
+_MOST_WAITING = 20
 _COMMAND = re.compile(r"(/\w+)(?:@(\w+))?(?!\S)")
 
 Answer = Callable[[Incoming], Awaitable[Reply | None]]
@@ -41,7 +43,8 @@ class TelegramUpdates:
     """Listens from `start` to `stop`, hands on what it hears, and sends the answers.
 
     `commands`: name, English and Chinese description. `left` gets a chat id and why we may not write there any more,
-    `joined` a chat id where we may (again); a chat id stands for the forum topics of the chat too.
+    `joined` a chat id where we may (again), `moved` the old and the new id of a group that became a supergroup; a chat
+    id stands for the forum topics of the chat too.
     """
 
     def __init__(
@@ -52,12 +55,14 @@ class TelegramUpdates:
         answer: Answer,
         joined: Callable[[str], Awaitable[None]],
         left: Callable[[str, str], Awaitable[None]],
+        moved: Callable[[str, str], Awaitable[None]],
     ) -> None:
         self._clock = clock
         self._commands = commands
         self._answer = answer
         self._joined = joined
         self._left = left
+        self._moved = moved
         self._listening: asyncio.Task[None] | None = None
         self._last_conflict = datetime.min.replace(tzinfo=UTC)
         # Not with the library's Updater: it sleeps up to 30 s through a stop and logs every failure with a traceback.
@@ -130,6 +135,8 @@ class TelegramUpdates:
         try:
             if update.my_chat_member:
                 await self._member_changed(update.my_chat_member)
+            if update.message and update.message.migrate_to_chat_id:
+                await self._moved(str(update.message.chat.id), str(update.message.migrate_to_chat_id))
             if update.callback_query:
                 # It may be too old to be answered; what it asks for is done all the same.
                 with suppress(TelegramError):
@@ -173,17 +180,31 @@ class TelegramUpdates:
 
 
 class _ChatByChat(BaseUpdateProcessor):
-    """Chats do not wait for each other; the updates of one chat are handled in order."""
+    """Chats do not wait for each other; the updates of one chat are handled in order.
+
+    What a flood in one chat brings beyond `_MOST_WAITING` is dropped, so that it cannot take the places of the others.
+    """
 
     def __init__(self, at_once: int) -> None:
         super().__init__(at_once)
         self._turns: WeakValueDictionary[int, asyncio.Lock] = WeakValueDictionary()
+        self._waiting: Counter[int] = Counter()
 
     async def do_process_update(self, update: object, coroutine: Awaitable[Any]) -> None:
         chat = update.effective_chat if isinstance(update, Update) else None
-        turn = self._turns.setdefault(chat.id if chat else 0, asyncio.Lock())
-        async with turn:
-            await coroutine
+        chat_id = chat.id if chat else 0
+        if self._waiting[chat_id] >= _MOST_WAITING and asyncio.iscoroutine(coroutine):
+            coroutine.close()
+            return
+        self._waiting[chat_id] += 1
+        turn = self._turns.setdefault(chat_id, asyncio.Lock())
+        try:
+            async with turn:
+                await coroutine
+        finally:
+            self._waiting[chat_id] -= 1
+            if not self._waiting[chat_id]:
+                del self._waiting[chat_id]
 
     async def initialize(self) -> None:
         """Nothing to prepare."""

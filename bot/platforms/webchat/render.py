@@ -3,12 +3,13 @@
 import re
 from typing import Literal
 
-from jinja2 import Environment, PackageLoader, StrictUndefined
+from jinja2 import Environment, PackageLoader, StrictUndefined, pass_context
+from jinja2.runtime import Context
 
 from bot.cards.packing import pack
 from bot.cards.plain import plain
 from bot.cards.reply import Reply
-from bot.locales import phrases_of
+from bot.locales import CatalogueName, phrases_of
 
 CARDS_A_MESSAGE = 20
 """Our own number: more papers are hard to find again in one message."""
@@ -17,7 +18,7 @@ _HAN = re.compile("[\u3400-\u9fff]")
 _LOCAL_PATH = re.compile(r"(/[\w.-]+)+", re.ASCII)
 
 
-def language_of(text: str) -> Literal["en", "zh"]:
+def language_of(text: str) -> CatalogueName:
     """The catalogue of the language that a text is written in."""
     return "zh" if _HAN.search(text) else "en"
 
@@ -34,12 +35,14 @@ def _shown(value: object) -> object:
     return plain(value) if type(value) is str else value
 
 
-def _phrase(key: str, language: Literal["en", "zh"] = "en", **values: object) -> str:
-    return phrases_of(language)(key, **values)
+@pass_context
+def _phrase(context: Context, key: str, language: CatalogueName | None = None, **values: object) -> str:
+    """A text in a language; else in the page's own (`ui`), which a message, that is no page, does not have."""
+    return phrases_of(language or context.get("ui", "en"))(key, **values)
 
 
 templates = Environment(
-    loader=PackageLoader("bot.web"),
+    loader=PackageLoader("bot.platforms.webchat"),
     autoescape=True,
     undefined=StrictUndefined,
     finalize=_shown,

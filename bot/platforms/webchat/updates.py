@@ -11,21 +11,18 @@ from markupsafe import Markup
 from bot.cards.plain import plain
 from bot.cards.reply import Reply
 from bot.clock import Clock
-from bot.commands.request import Incoming, Sender
+from bot.commands.request import LONGEST_TEXT, Incoming, Sender
 from bot.platforms.webchat.render import render
 from bot.platforms.webchat.send import Listeners
 from bot.storage import chats, threads
 from bot.storage.database import Database
 from bot.storage.threads import Said
 
-LONGEST_TEXT = 10_000
-"""Characters that a person may say at once."""
-
 Answer = Callable[[Incoming], Awaitable[Reply | None]]
 
 
 class TooLong(ValueError):
-    """More than 10,000 characters; nothing was stored."""
+    """More than LONGEST_TEXT characters; nothing was stored."""
 
 
 class NoSuchThread(LookupError):

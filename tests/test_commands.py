@@ -1,0 +1,580 @@
+"""Commands, said to the desk: what people get back, in both languages, for good words and for bad ones."""
+
+import asyncio
+import itertools
+import re
+from collections.abc import AsyncIterator
+from contextlib import AsyncExitStack, asynccontextmanager
+from dataclasses import dataclass, replace
+from datetime import timedelta
+from pathlib import Path
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import settings as trials
+from hypothesis import strategies as st
+
+from bot.app import SAMPLE
+from bot.arxiv.client import ArxivClient
+from bot.arxiv.feed import parse_feed
+from bot.arxiv.poll import FeedPoller
+from bot.cards.reply import Reply
+from bot.chats import Chat, PlatformName
+from bot.commands.context import Claim, Services
+from bot.commands.desk import ACTIONS, COMMANDS, Desk
+from bot.commands.request import Incoming, Sender
+from bot.config import AccessRules, Arxiv, Settings
+from bot.digests.compose import Composer
+from bot.locales import CatalogueName, phrases_of
+from bot.storage import chats, papers
+from bot.storage.database import Database, open_database
+from bot.summaries.write import WRITERS, Summariser
+from tests.builders import HandClock, HandScheduler, a_chat, a_paper, announce
+from tests.servers.arxiv import ArxivStub, Entry, atom_feed
+
+
+@dataclass(frozen=True)
+class Person:
+    """Somebody in a chat."""
+
+    desk: Desk
+    platform: PlatformName = "telegram"
+    address: str = "papers"
+    group: bool = False
+    admin: bool = True
+    name: str = "Ada"
+    language: str | None = None
+
+    async def says(self, text: str) -> Reply | None:
+        return await self.desk.answer(self._incoming(text=text))
+
+    async def presses(self, action: str) -> Reply | None:
+        return await self.desk.answer(self._incoming(action=action))
+
+    async def reads(self, text: str) -> str:
+        """What the answer to a text looks like, from its title to its last button."""
+        return as_read(await self.says(text))
+
+    def _incoming(self, **what: str) -> Incoming:
+        async def is_admin() -> bool:
+            return self.admin
+
+        sender = Sender(self.name.lower(), self.name, self.language, is_admin)
+        return Incoming(self.platform, self.address, f"{self.name}'s", self.group, sender, **what)
+
+
+def as_read(reply: Reply | None) -> str:
+    if reply is None:
+        return ""
+    cards = ("\n".join([*card.tags, card.title, card.byline, *card.tldrs]) for card in reply.cards)
+    return "\n".join([reply.title, reply.text, *cards, reply.footer, *(button.label for button in reply.buttons)])
+
+
+ANYTHING = "\0"
+NEXT, NEXT_ZH = "Tue 3 Mar 09:00", "3月3日 周二 09:00"
+VALUES = dict.fromkeys(
+    (
+        "query",
+        "names",
+        "next",
+        "wrong",
+        "suggestions",
+        "value",
+        "hint",
+        "reason",
+        "category",
+        "since",
+        "at",
+        "new",
+        "read",
+    ),
+    ANYTHING,
+)
+
+
+def says(answer: str, key: str, language: CatalogueName = "en", **values: Any) -> bool:
+    """Whether a text of the catalogue stands in an answer, with these values; those not given may be anything."""
+    wanted = re.escape(phrases_of(language)(key, **VALUES | values)).replace(ANYTHING, ".*")
+    return re.search(wanted, answer, re.S) is not None
+
+
+@dataclass
+class Room:
+    """Everything that commands need, real but for arXiv; `came` is what went into the outbox, as Replies."""
+
+    database: Database
+    clock: HandClock
+    arxiv: ArxivStub
+    scheduler: HandScheduler
+    services: Services
+    came: list[tuple[PlatformName, Reply]]
+
+    @property
+    def desk(self) -> Desk:
+        return Desk(self.services)
+
+    async def person(self, *queries: str, language: str = "en", **facts: Any) -> Person:
+        """Somebody whose chat was let in and follows these queries."""
+        person = Person(self.desk, **facts)
+        await a_chat(
+            self.database,
+            *queries,
+            now=self.clock.now(),
+            platform=person.platform,
+            address=person.address,
+            is_group=person.group,
+            language=language,
+        )
+        return person
+
+    async def chat(self, person: Person) -> Chat:
+        async with self.database.read() as connection:
+            found = await chats.find(connection, person.platform, person.address)
+        assert found is not None
+        return found
+
+    def publish(self, *numbers: int, category: str = "cs.CL") -> None:
+        entries = [Entry(f"2603.{number:05}", f"Paper {number}", "An abstract.", (category,)) for number in numbers]
+        self.arxiv.publish(category, atom_feed(category, entries, self.clock.epoch()), self.clock.epoch())
+
+    async def add_sample(self) -> None:
+        async with self.database.write() as connection:
+            await papers.add_announced(connection, parse_feed(SAMPLE.read_bytes()).announced, self.clock.now())
+
+
+@asynccontextmanager
+async def a_room(folder: Path, *, is_open: bool = True) -> AsyncIterator[Room]:
+    clock, scheduler = HandClock(), HandScheduler()
+    came: list[tuple[PlatformName, Reply]] = []
+    async with ArxivStub(now=clock.epoch) as arxiv:
+        database = await open_database(f"sqlite:///{folder}/room.db")
+        client = ArxivClient("mailto:tests@example.org", clock)
+        settings = Settings(
+            access=AccessRules(open=is_open),
+            arxiv=Arxiv(feed_url=f"{arxiv.url}/atom", api_url=f"{arxiv.url}/api/query", default_categories=("cs.CL",)),
+        )
+        summarise = Summariser(database, clock, WRITERS).summarise
+
+        def into_outbox(platform: PlatformName, reply: Reply) -> list[str]:
+            came.append((platform, reply))
+            return ["{}"]
+
+        platforms: tuple[PlatformName, ...] = ("telegram", "discord", "web")
+        renders = {name: lambda reply, name=name: into_outbox(name, reply) for name in platforms}
+        services = Services(
+            database=database,
+            clock=clock,
+            scheduler=scheduler,
+            settings=settings,
+            client=client,
+            poller=FeedPoller(database, client, clock, settings.arxiv),
+            composer=Composer(database, summarise, renders, settings.arxiv.default_categories),
+            summarise=summarise,
+            renders=renders,
+            claim=Claim(code="let-me-in"),
+        )
+        yield Room(database, clock, arxiv, scheduler, services, came)
+        await client.close()
+        await database.close()
+
+
+@pytest.fixture
+async def room(tmp_path: Path) -> AsyncIterator[Room]:
+    async with a_room(tmp_path) as made:
+        yield made
+
+
+# What is said, and the catalogue's text that has to stand in the answer, with its values.
+ANSWERS: list[tuple[str, str, dict[str, Any]]] = [
+    ("/start", "start.hello", {}),
+    ("/help", "help.more", {}),
+    ("/subscribe cs.AI", "subscribe.done", {"query": "cs.AI", "names": "Artificial Intelligence", "next": NEXT}),
+    ("/subscribe CS.ai, math.nt -cs.RO", "subscribe.done", {"query": "cs.AI+math.NT -cs.RO"}),
+    ("/subscribe cs.CL", "subscribe.already", {"query": "cs.CL", "next": NEXT}),
+    ("/subscribe", "subscribe.how", {}),
+    ("/subscribe cs.CLL", "query.suggest", {"wrong": "cs.CLL", "suggestions": "• cs.CL · Computation and Language"}),
+    ("/subscribe robotics", "query.suggest", {"wrong": "robotics", "suggestions": "• cs.RO · Robotics"}),
+    ("/subscribe 论文", "query.unknown", {"wrong": "论文"}),
+    ("/subscribe <b>x</b>" + "y" * 99, "query.unknown", {"wrong": "<b>x</b>" + "y" * 31 + "…"}),
+    ("/unsubscribe cs.CL", "unsubscribe.done", {"query": "cs.CL"}),
+    ("/unsubscribe cs.AI", "unsubscribe.none", {"query": "cs.AI"}),
+    ("/unsubscribe cs.CLL", "query.suggest", {"wrong": "cs.CLL"}),
+    ("/unsubscribe", "subscriptions.how", {}),
+    ("/subscriptions", "subscriptions.title", {}),
+    ("/settings", "settings.time", {"time": "09:00", "zone": "UTC"}),
+    ("/settings", "settings.cap", {"cap": 12}),
+    ("/settings time 8:30", "settings.time", {"time": "08:30", "zone": "UTC"}),
+    ("/settings TIME 20：15", "settings.time", {"time": "20:15", "zone": "UTC"}),
+    ("/settings zone asia/shanghai", "settings.time", {"time": "09:00", "zone": "Asia/Shanghai"}),
+    ("/settings zone new york", "settings.time", {"time": "09:00", "zone": "America/New_York"}),
+    ("/settings cap 0", "settings.no_cap", {}),
+    ("/settings cap 1000", "settings.cap", {"cap": 1000}),
+    ("/settings cap 7", "settings.changed", {}),
+    ("/settings time 25:00", "settings.bad_time", {"value": "25:00"}),
+    ("/settings time 9", "settings.bad_time", {"value": "9"}),
+    ("/settings time", "settings.bad_time", {"value": ""}),
+    ("/settings zone Asia/Shangai", "settings.bad_zone", {"value": "Asia/Shangai", "hint": "Asia/Shanghai"}),
+    ("/settings zone Berlln", "settings.bad_zone", {"value": "Berlln", "hint": "Europe/Berlin"}),
+    ("/settings zone ../../etc/passwd", "settings.bad_zone", {"value": "../../etc/passwd"}),
+    ("/settings cap -1", "settings.bad_cap", {"value": "-1", "hint": "1000"}),
+    ("/settings cap 1001", "settings.bad_cap", {"value": "1001", "hint": "1000"}),
+    ("/settings cap ²", "settings.bad_cap", {"value": "²"}),
+    ("/settings cap " + "9" * 4000, "error.too_long", {"count": 4000}),
+    ("/settings language de", "settings.bad_language", {"value": "de"}),
+    ("/settings colour red", "settings.unknown", {"name": "colour", "known": "time, zone, cap, language"}),
+    ("/status", "status.not_asked", {}),
+    ("/status", "status.next", {"at": NEXT}),
+    ("/paper", "paper.how", {}),
+    ("/paper 12345", "paper.bad", {"text": "12345"}),
+    ("/paper 2603.99999", "paper.unknown", {"id": "2603.99999"}),
+    ("/paper 2600.00001", "paper.unknown", {"id": "2600.00001"}),
+    ("hello", "error.unknown_command", {}),
+    ("/nonsense", "error.unknown_command", {}),
+    ("/", "error.unknown_command", {}),
+    ("", "error.unknown_command", {}),
+    ("x" * 10_000, "error.too_long", {"count": 4000}),
+]
+
+
+@pytest.mark.parametrize(("said", "key", "values"), ANSWERS, ids=lambda value: str(value)[:30])
+async def test_people_are_answered_in_their_chats_language(
+    room: Room, said: str, key: str, values: dict[str, Any]
+) -> None:
+    assert says(await (await room.person("cs.CL", address="1")).reads(said), key, **values)
+    chinese = values | ({"next": NEXT_ZH, "at": NEXT_ZH} if values.keys() & {"next", "at"} else {})
+    assert says(await (await room.person("cs.CL", address="2", language="zh")).reads(said), key, "zh", **chinese)
+
+
+@pytest.mark.parametrize(
+    ("said", "titles"),
+    [
+        ("/paper 2603.00007", ["Paper 7"]),
+        ("https://arxiv.org/pdf/2603.00007v2?x=1", ["Paper 7"]),
+        ("see arXiv:2603.00007 and hep-th/9901001, please", ["Paper 7", "Old paper"]),
+    ],
+)
+async def test_papers_are_looked_up_by_every_form_of_their_ids(room: Room, said: str, titles: list[str]) -> None:
+    for number, title in (("2603.00007", "Paper 7"), ("hep-th/9901001", "Old paper")):
+        room.arxiv.add_paper(Entry(number, title, "We study it. Results show it.", ("cs.CL",)))
+    reply = await (await room.person()).says(said)
+    assert reply is not None
+    assert [card.title for card in reply.cards] == titles
+    assert room.arxiv.violations == []
+
+
+@pytest.mark.parametrize("language", ["en", "zh"])
+async def test_a_change_of_language_is_answered_in_the_new_one(room: Room, language: str) -> None:
+    person = await room.person(language="zh" if language == "en" else "en")
+    assert says(await person.reads(f"/settings language {language.upper()}"), "settings.changed", language)
+
+
+async def test_a_chat_with_both_languages_is_answered_in_the_persons_own(room: Room) -> None:
+    person = await room.person(language="both")
+    assert says(await person.reads("/help"), "help.title")
+    assert says(await replace(person, language="zh-hans").reads("/help"), "help.title", "zh")
+
+
+async def test_help_tells_every_command(room: Room) -> None:
+    text = await (await room.person()).reads("/help")
+    assert all(f"/{command.name} – " in text for command in COMMANDS)
+
+
+async def test_a_command_is_understood_in_capitals_and_over_several_lines(room: Room) -> None:
+    person = await room.person()
+    answer = await person.reads("  /Subscribe \n cs.CL\n cs.CV ")
+    assert says(answer, "subscribe.done", query="cs.CL+cs.CV")
+
+
+async def test_who_follows_nothing_is_told_how_to_begin(room: Room) -> None:
+    person = await room.person()
+    assert says(await person.reads("/subscriptions"), "subscriptions.none")
+    assert says(await person.reads("/settings"), "status.follows_nothing")
+    assert says(await person.reads("/status"), "status.follows_nothing")
+
+
+async def test_a_chat_follows_fifty_queries_at_most(room: Room) -> None:
+    person = await room.person(*(f"cs.{first}{second}" for first in "ABCDE" for second in "ABCDEFGHIJ"))
+    assert says(await person.reads("/subscribe math.NT"), "subscribe.too_many", count=50)
+
+
+async def test_a_subscription_takes_effect_at_once(room: Room) -> None:
+    person = await room.person()
+    await person.says("/subscribe cs.CL")
+    assert {"poll", "digest"} <= set(room.scheduler.woken)
+    await announce(room.database, room.clock.turn(hours=1), a_paper(1, "cs.CL"))
+    await room.services.composer.tick(room.clock.turn(days=1))
+    assert [card.paper_id for _, reply in room.came for card in reply.cards] == ["2603.00001"]
+
+
+async def test_settings_offer_the_other_languages_as_buttons_that_work(room: Room) -> None:
+    person = await room.person()
+    reply = await person.says("/settings")
+    assert reply is not None
+    assert [button.label for button in reply.buttons] == [
+        phrases_of("en")(f"language.{each}") for each in ("zh", "both")
+    ]
+    changed = await person.presses(reply.buttons[0].action)
+    assert says(as_read(changed), "settings.changed", "zh")
+    assert (await room.chat(person)).preferences.language == "zh"
+
+
+async def test_a_changed_time_moves_the_next_digest(room: Room) -> None:
+    person = await room.person("cs.CL")
+    assert says(await person.reads("/settings time 20:00"), "status.next", at="20:00")
+    assert says(await person.reads("/status"), "status.next", at="20:00")
+
+
+@pytest.mark.parametrize(
+    "action", ["abstract:2603.09999", "abstract:", "abstract:x", "more:x", "more:", "more:2603.00001 or so"]
+)
+async def test_a_button_that_means_nothing_any_more_says_so(room: Room, action: str) -> None:
+    english, chinese = await room.person(address="1"), await room.person(address="2", language="zh")
+    assert says(as_read(await english.presses(action)), "button.stale")
+    assert says(as_read(await chinese.presses(action)), "button.stale", "zh")
+
+
+@pytest.mark.parametrize("action", ["nonsense:1", "nonsense", ":", "subscribe:cs.CL"])
+async def test_a_button_that_never_was_does_nothing(room: Room, action: str) -> None:
+    person = await room.person()
+    assert says(as_read(await person.presses(action)), "error.unknown_command")
+    assert says(await person.reads("/subscriptions"), "subscriptions.none")
+
+
+async def test_a_paper_is_found_in_the_store_without_asking_arxiv(room: Room) -> None:
+    await announce(room.database, room.clock.now(), a_paper(1, "cs.CL"))
+    assert "Paper 1\nAda Lovelace, Wang Zhenyi" in await (await room.person()).reads("/paper 2603.00001")
+    assert room.arxiv.journal == []
+
+
+async def test_several_papers_are_looked_up_in_one_request(room: Room) -> None:
+    for number in range(1, 9):
+        room.arxiv.add_paper(Entry(f"2603.{number:05}", f"Paper {number}", "An abstract.", ("cs.CL",)))
+    said = " ".join(f"2603.{number:05}" for number in (9, 3, 1, 3, 2, 4, 5, 6))
+    reply = await (await room.person()).says(said)
+    assert reply is not None
+    assert reply.text == phrases_of("en")("paper.unknown", id="2603.00009")
+    assert [card.title for card in reply.cards] == ["Paper 3", "Paper 1", "Paper 2", "Paper 4"]
+    assert len(room.arxiv.journal) == 1
+
+
+async def test_when_arxiv_is_down_a_paper_is_shown_if_it_is_stored_and_else_the_trouble(room: Room) -> None:
+    await announce(room.database, room.clock.now(), a_paper(1, "cs.CL"))
+    room.arxiv.down = True
+    person = await room.person()
+    assert says(await person.reads("/paper 2603.00002"), "paper.unreachable")
+    both = await person.reads("/paper 2603.00001 2603.00002")
+    assert says(both, "paper.unreachable")
+    assert "Paper 1" in both
+    assert not says(both, "paper.unknown", id=ANYTHING)
+    chinese = await room.person(address="2", language="zh")
+    assert says(await chinese.reads("/paper 2603.00002"), "paper.unreachable", "zh")
+
+
+@pytest.mark.parametrize("fault", ["http_503", "html", "blank", "cut", "binary"])
+async def test_an_answer_that_cannot_be_read_is_not_taken_for_an_unknown_paper(room: Room, fault: Any) -> None:
+    room.arxiv.fail_next(fault)
+    text = await (await room.person()).reads("/paper 2603.00002")
+    assert says(text, "paper.unreachable")
+    assert not says(text, "paper.unknown", id=ANYTHING)
+
+
+async def test_the_abstract_is_shown_whole(room: Room) -> None:
+    await announce(room.database, room.clock.now(), a_paper(1, abstract="Bounds of $\\alpha$." * 200))
+    reply = await (await room.person()).presses("abstract:2603.00001")
+    assert reply is not None
+    assert reply.title == "Paper 1"
+    assert reply.text == ("Bounds of α." * 200)
+
+
+async def test_the_sample_is_shown_in_the_web_chat_alone(room: Room) -> None:
+    await room.add_sample()
+    web, telegram = await room.person(platform="web"), await room.person()
+    assert f"{phrases_of('en')('tag.sample')}\nAnswer First" in await web.reads("/paper 2600.00001")
+    assert "Reasoning traces" in as_read(await web.presses("abstract:2600.00001"))
+    assert says(await telegram.reads("/paper 2600.00001"), "paper.unknown", id="2600.00001")
+    assert says(as_read(await telegram.presses("abstract:2600.00001")), "button.stale")
+
+
+async def test_a_digest_brings_what_is_owed_by_the_outbox(room: Room) -> None:
+    person = await room.person("cs.CL")
+    await announce(room.database, room.clock.turn(hours=1), a_paper(1, "cs.CL"), a_paper(2, "math.NT"))
+    assert await person.says("/digest") is None
+    (came,) = room.came
+    assert came[0] == "telegram"
+    assert came[1].title == "Paperwire · Mon 2 Mar 2026"
+    assert [card.paper_id for card in came[1].cards] == ["2603.00001"]
+    assert "deliver" in room.scheduler.woken
+    assert room.arxiv.journal == []
+
+
+async def test_a_digest_brings_the_latest_stored_announcement_to_a_newcomer(room: Room) -> None:
+    await announce(room.database, room.clock.now() - timedelta(hours=5), a_paper(1, "cs.CL"))
+    assert await (await room.person("cs.CL", language="zh")).says("/digest") is None
+    assert [(reply.title, len(reply.cards)) for _, reply in room.came] == [("Paperwire · 2026年3月2日 周一", 1)]
+
+
+async def test_a_digest_fetches_where_nothing_is_stored(room: Room) -> None:
+    room.publish(1, 2)
+    assert await (await room.person()).says("/digest") is None
+    assert [len(reply.cards) for _, reply in room.came] == [2]
+    assert room.arxiv.violations == []
+
+
+async def test_where_all_was_shown_a_digest_tells_when_the_next_one_comes(room: Room) -> None:
+    room.publish(1)
+    person = await room.person("cs.CL")
+    assert await person.says("/digest") is None
+    assert says(await person.reads("/digest"), "digest.nothing_new", next=NEXT)
+
+
+async def test_who_follows_nothing_and_has_read_all_is_told_how_to_follow(room: Room) -> None:
+    english, chinese = await room.person(address="1"), await room.person(address="2", language="zh")
+    assert says(await english.reads("/digest"), "digest.nothing")
+    assert says(await chinese.reads("/digest"), "digest.nothing", "zh")
+
+
+async def test_a_digest_while_arxiv_is_down_says_so_and_knocks_once(room: Room) -> None:
+    room.arxiv.down = True
+    person = await room.person("cs.CL", "cs.CV", "cs.AI")
+    assert says(await person.reads("/digest"), "status.trouble", next="12:05")
+    assert len(room.arxiv.journal) == 1
+    assert says(await (await room.person("cs.CL", address="2", language="zh")).reads("/digest"), "status.trouble", "zh")
+
+
+async def test_another_chats_broken_feed_is_not_this_chats_trouble(room: Room) -> None:
+    await room.person("cs.RO", address="2")
+    room.arxiv.publish("cs.RO", b"no feed at all", room.clock.epoch() - 1)
+    person = await room.person("cs.CL")
+    for _ in range(6):
+        await room.services.poller.tick(room.clock.turn(seconds=5))
+    assert says(await person.reads("/digest"), "digest.nothing_new")
+    assert says(await Person(room.desk, address="2").reads("/status"), "status.feed_failing", category="cs.RO")
+
+
+async def test_the_web_chat_gets_the_sample_where_there_is_nothing_else_and_only_there(room: Room) -> None:
+    await room.add_sample()
+    room.arxiv.down = True
+    assert await (await room.person(platform="web")).says("/digest") is None
+    assert [(platform, reply.title) for platform, reply in room.came] == [("web", "Paperwire · Sample")]
+    assert says(await (await room.person()).reads("/digest"), "status.trouble")
+
+
+async def test_what_a_digest_held_back_is_opened_twelve_at_a_time_until_that_was_all(room: Room) -> None:
+    person = await room.person("cs.CL")
+    await announce(room.database, room.clock.turn(hours=1), *(a_paper(number, "cs.CL") for number in range(1, 31)))
+    await person.says("/digest")
+    buttons = [room.came[-1][1].buttons[0]]
+    assert buttons[0].label == phrases_of("en")("button.more", count=18)
+    assert await person.presses(buttons[0].action) is None
+    assert len(room.came[-1][1].cards) == 12
+    buttons.append(room.came[-1][1].buttons[0])
+    assert buttons[1].label == phrases_of("en")("button.more", count=6)
+    assert await person.presses(buttons[0].action) is None
+    assert (len(room.came[-1][1].cards), room.came[-1][1].buttons) == (6, ())
+    for button in buttons:
+        assert says(as_read(await person.presses(button.action)), "digest.no_more")
+    stranger = await room.person(address="2", language="zh")
+    assert says(as_read(await stranger.presses(buttons[0].action)), "digest.no_more", "zh")
+
+
+async def test_status_tells_what_was_read_what_came_last_and_what_comes_next(room: Room) -> None:
+    room.publish(1, 2)
+    person = await room.person("cs.CL")
+    await room.services.poller.tick(room.clock.turn(seconds=30))
+    assert says(await person.reads("/status"), "status.feed_read", category="cs.CL", count=2, new="12:00", read="12:00")
+    await person.says("/digest")
+    room.clock.turn(minutes=5)
+    assert says(await person.reads("/status"), "status.last", at="12:00", matched=2, shown=2, held=0)
+
+
+async def test_status_of_an_empty_list_and_of_a_failing_feed_is_honest(room: Room) -> None:
+    person = await room.person("cs.CL")
+    await room.services.poller.tick(room.clock.turn(seconds=30))
+    assert says(await person.reads("/status"), "status.feed_empty", category="cs.CL", read="12:00")
+    room.arxiv.down = True
+    await room.services.poller.tick(room.clock.turn(hours=2))
+    assert says(await person.reads("/status"), "status.feed_failing", category="cs.CL", since="14:00")
+
+
+async def test_in_a_group_only_admins_change_things(room: Room) -> None:
+    member = await room.person("cs.CL", group=True, admin=False)
+    for said in ("/subscribe cs.CV", "/unsubscribe cs.CL", "/settings cap 5", "/settings nonsense"):
+        assert says(await member.reads(said), "error.admins_only")
+    assert says(as_read(await member.presses("set:language zh")), "error.admins_only")
+    assert "• cs.CL · Computation and Language" in await member.reads("/subscriptions")
+    assert says(await replace(member, admin=True).reads("/subscribe cs.CV"), "subscribe.done", query="cs.CV")
+
+
+async def test_in_a_group_anyone_reads(room: Room) -> None:
+    member = await room.person("cs.CL", group=True, admin=False)
+    await announce(room.database, room.clock.turn(hours=1), *(a_paper(number, "cs.CL") for number in range(1, 15)))
+    for said in ("/start", "/help", "/subscriptions", "/unsubscribe", "/settings", "/status", "/paper 2603.00001"):
+        assert not says(await member.reads(said), "error.admins_only")
+    assert await member.says("/digest") is None
+    assert await member.presses(room.came[-1][1].buttons[0].action) is None
+    assert "We study question 1" in as_read(await member.presses("abstract:2603.00001"))
+
+
+@pytest.mark.parametrize("said", ["/nonsense", "hello", "2603.00001", "https://arxiv.org/abs/2603.00001", "x" * 5_000])
+async def test_in_a_group_what_is_not_for_us_is_not_answered(room: Room, said: str) -> None:
+    assert await (await room.person(group=True)).says(said) is None
+
+
+async def test_trouble_of_ours_is_told_in_one_line(room: Room) -> None:
+    english, chinese = await room.person("cs.CL", address="1"), await room.person("cs.CL", address="2", language="zh")
+
+    async def no_disk(*_: object) -> Any:
+        raise OSError("disk full")
+
+    room.services = replace(room.services, summarise=no_disk)
+    await announce(room.database, room.clock.turn(hours=1), a_paper(1, "cs.CL"))
+    assert says(await replace(english, desk=room.desk).reads("/paper 2603.00001"), "error.ours")
+    assert says(await replace(chinese, desk=room.desk, language="zh").reads("/paper 2603.00001"), "error.ours", "zh")
+
+
+WORDS = st.one_of(
+    st.text(max_size=30),
+    st.sampled_from(
+        ["cs.CL", "cs.", "-cs.CL", "cs.CV+cs.CL-cs.RO", "2603.00001", "2603.99999", "2600.00001", "hep-th/1"]
+    ),
+    st.sampled_from(
+        ["time", "zone", "cap", "language", "zh", "both", "24:00", "٠٩:٣٠", "Tokyo", "²", "9" * 40, "+", "\0"]
+    ),
+    st.from_regex(r"[a-z]{1,8}(\.[A-Z]{2})?", fullmatch=True),
+)
+ARGUMENTS = st.lists(WORDS, max_size=3).map(" ".join)
+TEXTS = st.one_of(
+    WORDS,
+    st.tuples(st.sampled_from([command.name for command in COMMANDS]), ARGUMENTS).map(" ".join).map("/{}".format),
+)
+PRESSED = st.tuples(st.sampled_from([action.name for action in ACTIONS]), ARGUMENTS).map(":".join)
+PEOPLE = st.builds(
+    dict,
+    platform=st.sampled_from(["telegram", "discord", "web"]),
+    address=st.sampled_from(["1", "2"]),
+    group=st.booleans(),
+    admin=st.booleans(),
+    language=st.sampled_from([None, "en", "zh", "", "x" * 50]),
+)
+
+
+def test_whatever_is_said_or_pressed_there_is_an_answer_and_never_a_failure(tmp_path: Path) -> None:
+    with asyncio.Runner() as runner:
+        stack = AsyncExitStack()
+        room = runner.run(stack.enter_async_context(a_room(tmp_path)))
+        runner.run(room.add_sample())
+        runner.run(announce(room.database, room.clock.now(), *(a_paper(number, "cs.CL") for number in range(1, 30))))
+
+        @trials(max_examples=500, deadline=None)
+        @given(PEOPLE, st.lists(TEXTS, min_size=2, max_size=2), st.lists(PRESSED, min_size=2, max_size=2))
+        def check(who: dict[str, Any], said: list[str], pressed: list[str]) -> None:
+            person = Person(room.desk, **who)
+            answers = [*map(person.says, said), *map(person.presses, pressed)]
+            for what, answer in zip(itertools.chain(said, pressed), answers, strict=True):
+                reply = runner.run(answer)
+                assert reply is None or reply.text or reply.cards, what
+                assert not any(says(as_read(reply), "error.ours", language) for language in ("en", "zh")), what
+
+        check()
+        runner.run(stack.aclose())

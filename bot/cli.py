@@ -37,7 +37,7 @@ def paperwire(
         bool, typer.Option("--version", callback=_version, is_eager=True, help="Show the version.")
     ] = False,
 ) -> None:
-    """New arXiv papers, summarised in English and Chinese, once a day in your chat."""
+    """New arXiv papers, once a day, in your chat."""
 
 
 @app.command()

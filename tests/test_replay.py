@@ -21,7 +21,7 @@ PLATFORMS = ("telegram", "discord", "web")
 ZONES = ("Asia/Shanghai", "Europe/Berlin", "America/New_York", "UTC", "Asia/Kolkata", "America/Los_Angeles")
 LANGUAGES = ("both", "en", "zh")
 CATEGORIES = (
-    ("cs.CL",), ("cs.RO",), ("stat.ML",), ("cs.IR", "cs.HC"), ("eess.IV",), ("cs.SE",), ("cs.CR", "cs.CL"),
+    ("cs.CL",), ("cs.RO",), ("stat.ML",), ("cs.IR", "cs.HC"), ("eess.IV",), ("cs.SE",), ("cs.CR", "cs.LO"),
     ("cs.SD",), ("math.OC", "stat.ME"), ("quant-ph",),
 )  # fmt: skip
 
@@ -40,10 +40,10 @@ def chats() -> list[ChatPlan]:
         )
         for number in range(27)
     ]
-    whole_feeds = ("cs.AI", "cs.CV", "cs.LG")
+    whole_feeds = {"cs.AI": "web", "cs.CV": "web", "cs.LG": "discord"}
     return plans + [
         ChatPlan(f"all of {category}", platform, (category,), "Asia/Shanghai", "09:00", "both", cap=0)
-        for category, platform in zip(whole_feeds, PLATFORMS, strict=True)
+        for category, platform in whole_feeds.items()
     ]
 
 

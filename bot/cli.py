@@ -7,11 +7,14 @@ import asyncio
 import sys
 from collections.abc import Coroutine
 from pathlib import Path
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any, NoReturn
 
 import typer
 
 from bot import __version__
+
+if TYPE_CHECKING:
+    from bot.config import Settings
 
 app = typer.Typer(no_args_is_help=True, add_completion=False, pretty_exceptions_enable=False)
 
@@ -86,7 +89,7 @@ def migrate(config: ConfigOption = None) -> None:
     _finish(open_and_close(_settings(config).database.url))
 
 
-def _settings(config: Path | None) -> Any:
+def _settings(config: Path | None) -> "Settings":
     from bot.config import ConfigError, load_settings
     from bot.log import configure_logging
 
@@ -114,7 +117,7 @@ async def _print_text(work: Coroutine[Any, Any, str]) -> None:
     typer.echo(await work)
 
 
-async def _examine(settings: Any) -> None:
+async def _examine(settings: "Settings") -> None:
     from rich.console import Console
 
     from bot.doctor import examine
@@ -130,6 +133,6 @@ async def _examine(settings: Any) -> None:
         raise typer.Exit(1)
 
 
-def _fail(text: str) -> Any:
+def _fail(text: str) -> NoReturn:
     print(text, file=sys.stderr)  # noqa: T201 -- what went wrong, for the person at the terminal
     raise typer.Exit(1)

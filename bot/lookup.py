@@ -78,4 +78,4 @@ async def preview_digests(settings: Settings) -> str:
 
 
 async def _summarise(wanted: Sequence[Paper]) -> dict[PaperId, Summary]:
-    return {PaperId(each.paper_id): each for each in await ask(WRITERS, wanted, WallClock().now())}
+    return {each.paper_id: each for each in await ask(WRITERS, wanted, WallClock().now())}

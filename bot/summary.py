@@ -4,6 +4,8 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Literal
 
+from bot.papers import PaperId
+
 Role = Literal["problem", "method", "result", ""]
 
 
@@ -30,7 +32,7 @@ class Provenance:
 class Summary:
     """Of one version of one Paper. Facts (title, authors, links) are not here: they are arXiv's."""
 
-    paper_id: str
+    paper_id: PaperId
     paper_version: int
     tldr: str
     takeaways: tuple[Takeaway, ...]

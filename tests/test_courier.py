@@ -247,7 +247,7 @@ async def test_a_chat_that_blocked_us_is_not_sent_to_again_and_loses_nothing(wor
     assert len(world.telegram.came) == 1
     async with world.database.read() as connection:
         found = await chats.get(connection, chat.id)
-        followed = (await chats.subscriptions_of(connection, [chat.id]))[chat.id]
+        followed = await chats.subscriptions_of(connection, chat.id)
     assert found is not None
     assert found.inactive_because == "bot was blocked by the user"
     assert [each.interest for each in followed] == [Interest(("cs.CL",))]
@@ -306,7 +306,7 @@ async def test_a_chat_that_moved_to_where_somebody_spoke_already_becomes_one_wit
     assert sorted(world.telegram.came) == [("-1", "1"), ("-1001", "1"), ("-1001", "2"), ("-1001", "3")]
     async with world.database.read() as connection:
         (only,) = await chats.on_platform(connection, "telegram")
-        followed = (await chats.subscriptions_of(connection, [only.id]))[only.id]
+        followed = await chats.subscriptions_of(connection, only.id)
     assert only.address == "-1001"
     assert {each.interest.wanted for each in followed} == {("cs.CL",), ("cs.CV",)}
 

@@ -49,7 +49,7 @@ async def test_a_database_of_the_first_release_opens_in_this_one(tmp_path: Path)
         from bot.storage import chats
 
         (chat,) = await chats.everyone(read)
-        (subscription,) = (await chats.subscriptions_of(read, [chat.id]))[chat.id]
+        (subscription,) = await chats.subscriptions_of(read, chat.id)
     await database.close()
     assert (chat.platform, chat.preferences.zone) == ("telegram", "Asia/Shanghai")
     assert str(subscription.interest) == "cs.CV+cs.CL -cs.RO"

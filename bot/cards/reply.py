@@ -7,7 +7,7 @@ from typing import TypeVar
 from bot.cards.latex import readable
 from bot.chats import Language
 from bot.locales import Phrases
-from bot.papers import Paper
+from bot.papers import Paper, PaperId
 from bot.summary import Summary
 
 _AUTHORS_SHOWN = 4
@@ -33,7 +33,7 @@ class Link:
 class Card:
     """How a Paper looks. `tldrs` and `takeaways` have one part a language shown; a sample's `url` is a page of ours."""
 
-    paper_id: str
+    paper_id: PaperId
     title: str
     url: str
     second_title: str | None

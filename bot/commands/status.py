@@ -3,7 +3,7 @@
 from collections.abc import Collection
 
 from bot.cards.reply import Reply
-from bot.chats import Chat
+from bot.chats import Chat, wanted_categories
 from bot.commands.context import Context, Services, local_time, spoken
 from bot.locales import Phrases, phrases_of
 from bot.storage import chats, digests, feeds, outbox
@@ -14,9 +14,9 @@ async def status(context: Context) -> Reply:
     """How things stand, a fact a line."""
     services, chat, phrases = context.services, context.chat, context.phrases
     async with services.database.read() as connection:
-        followed = (await chats.subscriptions_of(connection, [chat.id]))[chat.id]
-        wanted = {category for each in followed for category in each.interest.wanted}
-        known = await feeds.get(connection, wanted or services.settings.arxiv.default_categories)
+        followed = await chats.subscriptions_of(connection, chat.id)
+        wanted = wanted_categories(followed) or services.settings.arxiv.default_categories
+        known = await feeds.get(connection, wanted)
         last = await digests.last(connection, chat.id)
         refused = await outbox.refused(connection, chat.id)
     lines = [_feed_line(context, feed) for feed in known] or [phrases("status.not_asked")]

@@ -19,7 +19,7 @@ async def subscribe(context: Context) -> Reply:
     except BadQuery as error:
         return _mend(context, error)
     async with context.services.database.write() as connection:
-        followed = (await chats.subscriptions_of(connection, [context.chat.id]))[context.chat.id]
+        followed = await chats.subscriptions_of(connection, context.chat.id)
         if len(followed) >= _MOST:
             return context.says("subscribe.too_many", count=_MOST)
         fresh = await chats.subscribe(connection, context.chat, interest, context.now)
@@ -58,7 +58,7 @@ async def _not_followed(context: Context, interest: Interest) -> Reply:
 async def subscriptions(context: Context) -> Reply:
     """What the chat follows, one a line."""
     async with context.services.database.read() as connection:
-        followed = (await chats.subscriptions_of(connection, [context.chat.id]))[context.chat.id]
+        followed = await chats.subscriptions_of(connection, context.chat.id)
     if not followed:
         return context.says("subscriptions.none")
     names = taxonomy.categories()

@@ -13,8 +13,9 @@ class Pacer:
     def __init__(self, pace: Pace) -> None:
         self._pace = pace
         self._last: dict[int, datetime] = {}
-        self._groups: defaultdict[int, deque[datetime]] = defaultdict(deque)
-        self._all: deque[datetime] = deque()
+        group_count = pace.per_group[0] if pace.per_group is not None else 0
+        self._groups: defaultdict[int, deque[datetime]] = defaultdict(lambda: deque(maxlen=group_count))
+        self._all: deque[datetime] = deque(maxlen=pace.overall[0])
         self._halted_until: datetime | None = None
 
     def free_at(self, chat: Chat, now: datetime) -> datetime:
@@ -36,13 +37,13 @@ class Pacer:
     def left(self, chat: Chat, at: datetime) -> None:
         """A message to this chat leaves at this instant."""
         self._last[chat.id] = at
-        _remember(self._all, at, self._pace.overall[0])
+        self._all.append(at)
         if chat.is_group and self._pace.per_group is not None:
-            _remember(self._groups[chat.id], at, self._pace.per_group[0])
+            self._groups[chat.id].append(at)
 
     def answered(self, chat: Chat, left_at: datetime, at: datetime) -> None:
         """What left then was answered at this instant: the platform may have counted it as late as that, but once."""
-        for times in (self._all, self._groups[chat.id]):
+        for times in [self._all, *([self._groups[chat.id]] if chat.is_group else [])]:
             if left_at in times:
                 times.remove(left_at)
         self.left(chat, at)
@@ -50,9 +51,3 @@ class Pacer:
     def halt(self, until: datetime) -> None:
         """The platform wants silence until then."""
         self._halted_until = max(until, self._halted_until or until)
-
-
-def _remember(times: deque[datetime], at: datetime, at_most: int) -> None:
-    times.append(at)
-    while len(times) > at_most:
-        times.popleft()

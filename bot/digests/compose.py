@@ -10,7 +10,7 @@ import structlog
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from bot.cards.reply import Button, Render, Reply, badge_of, card_of
-from bot.chats import Chat, PlatformName, Subscription, languages, local_day
+from bot.chats import Chat, PlatformName, languages, local_day, wanted_categories
 from bot.digests.choose import Choice, choose, matching, owed
 from bot.locales import Phrases, format_date, phrases_of
 from bot.papers import Paper, PaperId
@@ -113,8 +113,8 @@ class Composer:
         return await self._reply(plan, now)
 
     async def _owed(self, connection: AsyncConnection, chat: Chat, now: datetime, occasion: Occasion) -> _Plan:
-        subscriptions = (await chats.subscriptions_of(connection, [chat.id]))[chat.id]
-        wanted = _wanted(subscriptions)
+        subscriptions = await chats.subscriptions_of(connection, chat.id)
+        wanted = wanted_categories(subscriptions)
         if not subscriptions:
             return _Plan(chat, occasion, choose(0, [], (), 0), ())
         last = await digests.last_daily_at(connection, chat.id)
@@ -128,8 +128,8 @@ class Composer:
         return _plan(chat, occasion, choose(announced, matched, wanted, chat.preferences.cap), matched)
 
     async def _latest(self, connection: AsyncConnection, chat: Chat, *, with_sample: bool) -> _Plan:
-        subscriptions = (await chats.subscriptions_of(connection, [chat.id]))[chat.id]
-        wanted = _wanted(subscriptions) or self._default_categories
+        subscriptions = await chats.subscriptions_of(connection, chat.id)
+        wanted = wanted_categories(subscriptions) or self._default_categories
         found = await digests.latest(connection, chat.id, wanted)
         if not found and with_sample:
             found = await digests.sample(connection, chat.id)
@@ -168,10 +168,6 @@ class Composer:
         chosen = [found[paper_id] for paper_id in plan.choice.shown]
         written = await self._summarise(chosen)
         return await asyncio.to_thread(_digest_reply, plan, chosen, written, now)
-
-
-def _wanted(subscriptions: Iterable[Subscription]) -> tuple[str, ...]:
-    return tuple(dict.fromkeys(category for each in subscriptions for category in each.interest.wanted))
 
 
 def _digest_reply(plan: _Plan, chosen: Sequence[Paper], written: Mapping[PaperId, Summary], now: datetime) -> Reply:

@@ -197,14 +197,13 @@ async def unsubscribe(connection: AsyncConnection, chat: Chat, interest: Interes
     return bool(result.rowcount)
 
 
-async def subscriptions_of(connection: AsyncConnection, chat_ids: Iterable[int]) -> dict[int, list[Subscription]]:
-    """The subscriptions of these chats, by chat, oldest first."""
-    ids = list(chat_ids)
-    found: dict[int, list[Subscription]] = {chat_id: [] for chat_id in ids}
-    query = sa.select(subscriptions).where(subscriptions.c.chat_id.in_(ids)).order_by(subscriptions.c.id)
-    for row in await connection.execute(query):
-        found[row.chat_id].append(Subscription(row.id, row.chat_id, Interest.stored(row.query), row.since))
-    return found
+async def subscriptions_of(connection: AsyncConnection, chat_id: int) -> list[Subscription]:
+    """What a chat follows, oldest first."""
+    query = sa.select(subscriptions).where(subscriptions.c.chat_id == chat_id).order_by(subscriptions.c.id)
+    return [
+        Subscription(row.id, row.chat_id, Interest.stored(row.query), row.since)
+        for row in await connection.execute(query)
+    ]
 
 
 async def followed_categories(connection: AsyncConnection) -> set[str]:

@@ -70,7 +70,6 @@ def _row(paper: Paper, seen_at: datetime) -> dict[str, Any]:
         "licence": paper.licence,
         "comment": paper.comment,
         "withdrawn": paper.withdrawn,
-        "is_sample": paper.is_sample,
         "updated_at": seen_at,
     }
 

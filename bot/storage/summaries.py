@@ -44,14 +44,15 @@ async def get(connection: AsyncConnection, papers: Sequence[Paper]) -> dict[Pape
     for start in range(0, len(ids), _BATCH):
         query = sa.select(summaries).where(summaries.c.paper_id.in_(ids[start : start + _BATCH]))
         for row in await connection.execute(query):
-            if versions[PaperId(row.paper_id)] == row.paper_version:
-                found[PaperId(row.paper_id)] = _summary_from(row)
+            summary = _summary_from(row)
+            if versions[summary.paper_id] == summary.paper_version:
+                found[summary.paper_id] = summary
     return found
 
 
 def _summary_from(row: sa.Row[Any]) -> Summary:
     return Summary(
-        paper_id=row.paper_id,
+        paper_id=PaperId(row.paper_id),
         paper_version=row.paper_version,
         tldr=row.tldr,
         tldr_zh=row.tldr_zh,

@@ -46,7 +46,6 @@ papers = sa.Table(
     sa.Column("licence", sa.Text),
     sa.Column("comment", sa.Text),
     sa.Column("withdrawn", sa.Boolean, nullable=False),
-    sa.Column("is_sample", sa.Boolean, nullable=False),
     sa.Column("updated_at", Instant, nullable=False),
 )
 

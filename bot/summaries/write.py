@@ -92,7 +92,7 @@ class Summariser:
         if written:
             async with self._database.write() as connection:
                 await summaries.add(connection, written)
-        return found | {PaperId(summary.paper_id): summary for summary in written}
+        return found | {summary.paper_id: summary for summary in written}
 
 
 WRITERS: tuple[Writer, ...] = (SampleWriter(), EmbeddedWriter())

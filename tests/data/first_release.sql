@@ -114,7 +114,6 @@ CREATE TABLE papers (
 	licence TEXT, 
 	comment TEXT, 
 	withdrawn BOOLEAN NOT NULL, 
-	is_sample BOOLEAN NOT NULL, 
 	updated_at DATETIME NOT NULL, 
 	CONSTRAINT pk_papers PRIMARY KEY (id)
 );

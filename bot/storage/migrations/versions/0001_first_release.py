@@ -64,7 +64,6 @@ def upgrade() -> None:
         sa.Column("licence", sa.Text(), nullable=True),
         sa.Column("comment", sa.Text(), nullable=True),
         sa.Column("withdrawn", sa.Boolean(), nullable=False),
-        sa.Column("is_sample", sa.Boolean(), nullable=False),
         sa.Column("updated_at", Instant(timezone=True), nullable=False),
         sa.PrimaryKeyConstraint("id", name=op.f("pk_papers")),
     )

@@ -151,6 +151,7 @@ class App:
                 joined=partial(self._joined, "telegram"),
                 left=partial(self._left, "telegram"),
                 moved=partial(self._moved, "telegram"),
+                turn=lambda address: self._courier.turn("telegram", address),
             )
         )
 

@@ -171,6 +171,24 @@ async def test_the_platforms_pace_is_kept(world: World) -> None:
     assert min(after - before for before, after in zip(at, at[20:], strict=False)) >= timedelta(seconds=60)
 
 
+async def test_a_reply_keeps_the_pace_of_its_chat_and_goes_before_what_waits(world: World) -> None:
+    world.telegram.pace = PACE
+    world.courier = Courier(world.database, world.clock, world.scheduler, {"telegram": world.telegram})
+    await queue(world.database, await world.chat(), "1", "2", "3")
+    await world.deliver()
+    async with world.courier.turn("telegram", "1"):
+        replied_at = world.clock.now()
+    await world.deliver(minutes=1)
+    first, second, third = world.telegram.at
+    assert second >= replied_at + PACE.per_chat >= first + 2 * PACE.per_chat
+    assert third >= second + PACE.per_chat
+
+
+async def test_a_reply_to_an_address_that_is_no_chat_yet_waits_for_nothing(world: World) -> None:
+    async with world.courier.turn("telegram", "nobody"):
+        assert world.clock.now() == MONDAY
+
+
 async def test_a_named_time_is_waited_for(world: World) -> None:
     await queue(world.database, await world.chat(), "hello")
     world.telegram.outcomes.append(Wait("slow mode", timedelta(seconds=37)))

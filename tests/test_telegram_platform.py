@@ -60,6 +60,7 @@ class Listener:
     members: list[tuple[str, ...]] = field(default_factory=list)
     answers: Callable[[Incoming], Awaitable[Reply | None]] | None = None
     clock: Hasty = field(default_factory=Hasty)
+    turns: list[str] = field(default_factory=list)
 
     async def answer(self, incoming: Incoming) -> Reply | None:
         self.heard.append(incoming)
@@ -74,6 +75,11 @@ class Listener:
     async def moved(self, old: str, new: str) -> None:
         self.members.append(("moved", old, new))
 
+    @asynccontextmanager
+    async def turn(self, address: str) -> AsyncIterator[None]:
+        self.turns.append(address)
+        yield
+
 
 def settings(stub: TelegramStub, token: str = TOKEN) -> Telegram:
     return Telegram(token=SecretStr(token), base_url=stub.api_url, base_file_url=f"{stub.url}/file/bot")
@@ -82,7 +88,7 @@ def settings(stub: TelegramStub, token: str = TOKEN) -> Telegram:
 @asynccontextmanager
 async def listening(at: Telegram, listener: Listener) -> AsyncIterator[TelegramUpdates]:
     updates = TelegramUpdates(
-        at, listener.clock, COMMANDS, listener.answer, listener.joined, listener.left, listener.moved
+        at, listener.clock, COMMANDS, listener.answer, listener.joined, listener.left, listener.moved, listener.turn
     )
     await updates.start()
     try:
@@ -371,7 +377,7 @@ async def test_a_chat_is_answered_in_order_and_does_not_hold_up_another(stub: Te
     ]
 
 
-async def test_a_long_answer_is_sent_at_the_pace_of_a_chat(stub: TelegramStub) -> None:
+async def test_each_message_of_an_answer_takes_a_turn_of_its_chat(stub: TelegramStub) -> None:
     async def long(_: Incoming) -> Reply:
         return Reply(text="Word after word. " * 500)
 
@@ -379,7 +385,7 @@ async def test_a_long_answer_is_sent_at_the_pace_of_a_chat(stub: TelegramStub) -
     async with listening(settings(stub), listener):
         stub.say(ADA, ADA, "/abstract")
         await until(lambda: len(stub.messages) == 3)
-    assert listener.clock.slept == [1.05] * 3
+    assert listener.turns == [str(ADA)] * 3
 
 
 async def test_a_reply_waits_out_a_flood_and_one_that_fails_ends_nothing(

@@ -1,6 +1,7 @@
 """The courier: takes what is due from the outbox, sends it, and records what became of it."""
 
-from collections.abc import Mapping
+from collections.abc import AsyncIterator, Mapping
+from contextlib import asynccontextmanager
 from datetime import datetime, timedelta
 
 import structlog
@@ -67,6 +68,27 @@ class Courier:
         if len(heads) == _AT_ONCE:
             return now  # there may be others behind these
         return min([*self._resting.values(), *([later] if later else [])], default=None)
+
+    @asynccontextmanager
+    async def turn(self, platform: PlatformName, address: str) -> AsyncIterator[None]:
+        """A reply's turn: waits until one message may go to this address, and counts the one sent inside.
+
+        Replies thus keep the same pace as the outbox, and go before whatever waits in it.
+        """
+        async with self._database.read() as connection:
+            chat = await chats.find(connection, platform, address)
+        if chat is None:
+            yield
+            return
+        pacer = self._pacers[platform]
+        while (free_at := pacer.free_at(chat, self._clock.now())) > self._clock.now():
+            await self._clock.sleep((free_at - self._clock.now()).total_seconds())
+        left_at = self._clock.now()
+        pacer.left(chat, left_at)
+        try:
+            yield
+        finally:
+            pacer.answered(chat, left_at, self._clock.now())
 
     def _may_leave(self, chat: Chat, now: datetime) -> bool:
         pacer = self._pacers[chat.platform]

@@ -38,7 +38,12 @@ class _Plan:
     chat: Chat
     occasion: Occasion
     choice: Choice
-    days: tuple[date, ...] = ()
+    latest_day: date | None = None
+    """The last announcement day among what matched."""
+
+    @classmethod
+    def of(cls, chat: Chat, occasion: Occasion, choice: Choice, matched: Sequence[Candidate]) -> "_Plan":
+        return cls(chat, occasion, choice, max((candidate.day for candidate in matched), default=None))
 
 
 class Composer:
@@ -81,7 +86,7 @@ class Composer:
                 current = await chats.get(connection, chat.id)
                 if current is None or current.next_digest_at is None or current.next_digest_at > now:
                     return 0
-                plan = await self._owed(connection, current, now, "daily")
+                plan = await self._owed(connection, current, "daily")
             return await self._compose(plan, now)
 
     async def on_demand(self, chat: Chat, now: datetime, *, with_sample: bool = False) -> int:
@@ -92,7 +97,7 @@ class Composer:
         """
         async with self._turns[chat.id]:
             async with self._database.read() as connection:
-                plan = await self._owed(connection, chat, now, "asked")
+                plan = await self._owed(connection, chat, "asked")
                 if not plan.choice.shown:
                     plan = await self._latest(connection, chat, with_sample=with_sample)
             return await self._compose(plan, now) if plan.choice.shown else 0
@@ -109,23 +114,24 @@ class Composer:
     async def preview(self, chat: Chat, now: datetime) -> Reply:
         """What the chat's digest would be at this instant; nothing is written."""
         async with self._database.read() as connection:
-            plan = await self._owed(connection, chat, now, "daily")
+            plan = await self._owed(connection, chat, "daily")
         return await self._reply(plan, now)
 
-    async def _owed(self, connection: AsyncConnection, chat: Chat, now: datetime, occasion: Occasion) -> _Plan:
+    async def _owed(self, connection: AsyncConnection, chat: Chat, occasion: Occasion) -> _Plan:
         subscriptions = await chats.subscriptions_of(connection, chat.id)
         wanted = wanted_categories(subscriptions)
         if not subscriptions:
-            return _Plan(chat, occasion, choose(0, [], (), 0), ())
+            return _Plan(chat, occasion, choose(0, [], (), 0))
         last = await digests.last_daily_at(connection, chat.id)
         made = min(subscription.since for subscription in subscriptions)
         found = await digests.candidates(
             connection, chat.id, wanted, max(made, last - OVERLAP) if last is not None else made
         )
         matched = owed(found, subscriptions)
+        # What came since the last digest, wanted or not, and what is still owed from before.
         fresh = {candidate.paper_id for candidate in found if last is None or candidate.first_seen_at >= last}
         announced = len(fresh | {candidate.paper_id for candidate in matched})
-        return _plan(chat, occasion, choose(announced, matched, wanted, chat.preferences.cap), matched)
+        return _Plan.of(chat, occasion, choose(announced, matched, wanted, chat.preferences.cap), matched)
 
     async def _latest(self, connection: AsyncConnection, chat: Chat, *, with_sample: bool) -> _Plan:
         subscriptions = await chats.subscriptions_of(connection, chat.id)
@@ -135,7 +141,7 @@ class Composer:
             found = await digests.sample(connection, chat.id)
         announced = len({candidate.paper_id for candidate in found})
         matched = [candidate for candidate in matching(found, subscriptions) if not candidate.shown]
-        return _plan(chat, "asked", choose(announced, matched, wanted, chat.preferences.cap), matched)
+        return _Plan.of(chat, "asked", choose(announced, matched, wanted, chat.preferences.cap), matched)
 
     async def _compose(self, plan: _Plan, now: datetime) -> int:
         chat, choice = plan.chat, plan.choice
@@ -172,21 +178,24 @@ class Composer:
 
 def _digest_reply(plan: _Plan, chosen: Sequence[Paper], written: Mapping[PaperId, Summary], now: datetime) -> Reply:
     """A digest as a reader gets it: header, cards, receipt; in both languages where the chat wants both."""
-    language, receipt = plan.chat.preferences.language, plan.choice.receipt
+    language = plan.chat.preferences.language
     spoken = [phrases_of(name) for name in languages(language)]
     first = spoken[0]
     sample = any(paper.is_sample for paper in chosen)
     cards = tuple(
         card_of(paper, written[paper.id], language, first, number) for number, paper in enumerate(chosen, start=1)
     )
-    more = plan.choice.held[:1]
     return Reply(
         title=_title(plan, now, first, sample=sample),
         text="\n".join(_opening(plan, phrases, sample=sample) for phrases in spoken),
         cards=cards,
         footer="\n".join(_receipt(plan, written.values(), phrases) for phrases in spoken),
-        buttons=tuple(Button(first("button.more", count=receipt.held), f"more:{paper_id}") for paper_id in more),
+        buttons=_more_button(plan.choice.held, first),
     )
+
+
+def _more_button(held: Sequence[PaperId], phrases: Phrases) -> tuple[Button, ...]:
+    return (Button(phrases("button.more", count=len(held)), f"more:{held[0]}"),) if held else ()
 
 
 def _receipt(plan: _Plan, written: Iterable[Summary], phrases: Phrases) -> str:
@@ -213,11 +222,7 @@ def _title(plan: _Plan, now: datetime, phrases: Phrases, *, sample: bool) -> str
 def _opening(plan: _Plan, phrases: Phrases, *, sample: bool) -> str:
     if sample:
         return phrases("digest.opening.sample")
-    if plan.days:
-        day = format_date(plan.days[-1], "d MMM" if phrases.name == "en" else "M月d日", locale=phrases.babel)
+    if plan.latest_day:
+        day = format_date(plan.latest_day, "d MMM" if phrases.name == "en" else "M月d日", locale=phrases.babel)
         return phrases("digest.opening.announced", count=plan.choice.receipt.shown, day=day)
     return phrases("digest.opening", count=plan.choice.receipt.shown)
-
-
-def _plan(chat: Chat, occasion: Occasion, choice: Choice, matched: Sequence[Candidate]) -> _Plan:
-    return _Plan(chat, occasion, choice, tuple(sorted({candidate.day for candidate in matched})))

@@ -4,7 +4,7 @@ import asyncio
 import re
 from collections import Counter
 from collections.abc import Awaitable, Callable, Sequence
-from contextlib import suppress
+from contextlib import AbstractAsyncContextManager, suppress
 from datetime import UTC, datetime, timedelta
 from functools import partial
 from typing import Any
@@ -19,7 +19,6 @@ from bot.cards.reply import Reply
 from bot.clock import Clock
 from bot.commands.request import Incoming, Sender, always
 from bot.config import Telegram
-from bot.platforms.telegram.limits import PACE
 from bot.platforms.telegram.render import WORD_JOINER, render
 from bot.platforms.telegram.send import READ_TIMEOUT, pause, post
 
@@ -44,7 +43,7 @@ class TelegramUpdates:
 
     `commands`: name, English and Chinese description. `left` gets a chat id and why we may not write there any more,
     `joined` a chat id where we may (again), `moved` the old and the new id of a group that became a supergroup; a chat
-    id stands for the forum topics of the chat too.
+    id stands for the forum topics of the chat too. Each message of an answer is sent within a `turn` at its address.
     """
 
     def __init__(
@@ -56,6 +55,7 @@ class TelegramUpdates:
         joined: Callable[[str], Awaitable[None]],
         left: Callable[[str, str], Awaitable[None]],
         moved: Callable[[str, str], Awaitable[None]],
+        turn: Callable[[str], AbstractAsyncContextManager[None]],
     ) -> None:
         self._clock = clock
         self._commands = commands
@@ -63,6 +63,7 @@ class TelegramUpdates:
         self._joined = joined
         self._left = left
         self._moved = moved
+        self._turn = turn
         self._listening: asyncio.Task[None] | None = None
         self._last_conflict = datetime.min.replace(tzinfo=UTC)
         # Not with the library's Updater: it sleeps up to 30 s through a stop and logs every failure with a traceback.
@@ -161,12 +162,11 @@ class TelegramUpdates:
     async def _reply(self, address: str, reply: Reply) -> None:
         for payload in render(reply):
             try:
-                await self._post(address, payload)
+                async with self._turn(address):
+                    await self._post(address, payload)
             except TelegramError as error:
                 log.warning("telegram.reply_lost", address=address, reason=error.message)
                 return
-            # After the last one too: the chat's next answer waits for this one to end.
-            await self._clock.sleep(PACE.per_chat.total_seconds())
 
     async def _post(self, address: str, payload: str) -> None:
         bot = self._application.bot

@@ -1,0 +1,145 @@
+"""The whole bot as an operator meets it in Telegram and Discord: claim, let in, subscribe, read; over real sockets."""
+
+import asyncio
+import json
+import re
+from collections.abc import AsyncIterator
+from contextlib import AsyncExitStack
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+import pytest
+
+from tests.process import Running, paperwire
+from tests.servers.arxiv import ArxivStub, Entry, atom_feed
+from tests.servers.discord import DiscordStub
+from tests.servers.telegram import Message, TelegramStub
+
+ADA, STRANGER, GUILD, CHANNEL = 71, 72, 81, 82
+
+
+@dataclass
+class World:
+    """A running bot, its platforms, and an arXiv with three papers in cs.CL."""
+
+    bot: Running
+    telegram: TelegramStub
+    discord: DiscordStub
+    arxiv: ArxivStub
+
+    @property
+    def code(self) -> str:
+        found = re.search(r"/start (\S+)", self.bot.printed)
+        assert found
+        return found[1]
+
+    async def telegram_says(self, chat: int, text: str, expected: str) -> Message:
+        """Somebody writes to the bot; the message that answers it."""
+        seen = len(self.telegram.messages)
+        self.telegram.say(chat, chat, text)
+        return await self.telegram_gets(chat, expected, seen)
+
+    async def telegram_gets(self, chat: int, expected: str, seen: int = 0) -> Message:
+        return await self.telegram.wait_for(
+            lambda message: (
+                message.chat_id == chat and expected in message.text and message in self.telegram.messages[seen:]
+            ),
+            timeout=20,
+        )
+
+
+@pytest.fixture
+async def world(tmp_path: Path) -> AsyncIterator[World]:
+    async with AsyncExitStack() as stack:
+        arxiv, telegram, discord = [
+            await stack.enter_async_context(stub) for stub in (ArxivStub(), TelegramStub(), DiscordStub())
+        ]
+        built = (datetime.now(UTC) - timedelta(hours=3)).timestamp()
+        entries = [Entry(f"2603.0000{n}", f"Paper {n}", "We propose it. It works.", ["cs.CL"]) for n in (1, 2, 3)]
+        arxiv.publish("cs.CL", atom_feed("cs.CL", entries, built), built)
+        for person in (ADA, STRANGER):
+            telegram.add_user(person)
+            telegram.add_chat(person, title=f"Person {person}")
+            discord.add_user(person, f"person{person}")
+        discord.add_guild(GUILD, "Lab")
+        discord.add_channel(CHANNEL, GUILD, "papers")
+        discord.add_member(GUILD, ADA, manage_guild=True)
+        discord.add_member(GUILD, STRANGER)
+        bot = await stack.enter_async_context(
+            paperwire(
+                tmp_path,
+                arxiv__feed_url=f"{arxiv.url}/atom",
+                arxiv__default_categories='["cs.CL"]',
+                telegram__token=telegram.token,
+                telegram__base_url=telegram.api_url,
+                discord__token=discord.token,
+                discord__api_url=discord.api_url,
+                discord__gateway_url=discord.gateway_url,
+            )
+        )
+        async with asyncio.timeout(20):
+            while not ("discord.connected" in bot.printed and "telegram.listening" in bot.printed):
+                await asyncio.sleep(0.05)
+        yield World(bot, telegram, discord, arxiv)
+        assert await bot.stop() == 0
+        assert "Traceback" not in bot.printed
+        assert telegram.token not in bot.printed
+        assert telegram.http_429 == discord.http_429 == 0
+        assert [*arxiv.violations, *telegram.violations, *discord.violations] == []
+
+
+def titles(message: Message) -> list[str]:
+    return [entity["url"] for entity in message.entities if "/abs/" in entity.get("url", "")]
+
+
+async def test_an_operator_claims_the_bot_lets_others_in_and_everybody_reads(world: World) -> None:
+    # A stranger waits; nothing else is done for them.
+    await world.telegram_says(STRANGER, "/subscribe cs.CL", "has to let this chat in first")
+    await world.telegram_says(STRANGER, "/start wrong-code", "has to let this chat in first")
+
+    # Whoever has the code from the terminal is the operator, once.
+    code = world.code
+    await world.telegram_says(ADA, f"/start {code}", "This bot is yours now")
+    await world.telegram_says(STRANGER, f"/start {code}", "has to let this chat in first")
+    request = await world.telegram_gets(ADA, "asks to use this bot")
+    ((_, allow), _) = [button for row in request.buttons for button in row]
+    world.telegram.press(request.message_id, ADA, ADA, allow)
+    await world.telegram_gets(STRANGER, "You are in.")
+
+    # The operator follows a category and reads.
+    await world.telegram_says(ADA, "/subscribe cs.CK", "Did you mean")
+    await world.telegram_says(ADA, "/subscribe cs.CL", "Following cs.")
+    digest = await world.telegram_says(ADA, "/digest", "Paper 1")
+    assert titles(digest) == [f"https://arxiv.org/abs/2603.0000{n}" for n in (1, 2, 3)]
+    ((_, abstract), *_) = [button for row in digest.buttons for button in row]
+    world.telegram.press(digest.message_id, ADA, ADA, abstract)
+    await world.telegram_gets(ADA, "We propose it. It works.", len(world.telegram.messages))
+    await world.telegram_says(ADA, "/digest", "Nothing new since your last digest")
+
+
+async def test_a_discord_server_is_let_in_subscribes_and_reads(world: World) -> None:
+    waiting = await world.discord.reply_to(world.discord.command(CHANNEL, ADA, "start", {}))
+    assert "has to let this chat in first" in json.dumps(waiting)
+    dm = world.discord.dm(ADA)
+    claimed = await world.discord.reply_to(world.discord.command(dm, ADA, "start", {"code": world.code}))
+    assert "This bot is yours now" in json.dumps(claimed)
+    await world.discord.reply_to(world.discord.command(CHANNEL, ADA, "start", {}))
+    await world.discord.wait_for(lambda: any("asks to use" in message.content for message in world.discord.messages))
+    request = next(message for message in world.discord.messages if "asks to use" in message.content)
+    allow = request.components[0]["components"][0]["custom_id"]
+    world.discord.press(request.message_id, ADA, allow)
+    await world.discord.wait_for(lambda: any("You are in." in message.content for message in world.discord.messages))
+
+    # In a server only who manages it changes what it follows.
+    refused = await world.discord.reply_to(
+        world.discord.command(CHANNEL, STRANGER, "subscribe", {"query": "cs.CL"}), timeout=20
+    )
+    assert "Only administrators" in json.dumps(refused)
+    followed = await world.discord.reply_to(world.discord.command(CHANNEL, ADA, "subscribe", {"query": "cs.CL"}))
+    assert "Following cs.CL" in json.dumps(followed)
+    world.discord.command(CHANNEL, STRANGER, "digest", {})
+    await world.discord.wait_for(lambda: any(message.embeds for message in world.discord.messages), timeout=20)
+    digest = next(message for message in world.discord.messages if message.embeds)
+    urls = [embed["url"] for embed in digest.embeds if "url" in embed]
+    assert urls == [f"https://arxiv.org/abs/2603.0000{n}" for n in (1, 2, 3)]

@@ -10,7 +10,7 @@ run: setup
 	$(BIN)/paperwire run
 
 test: setup-dev
-	$(BIN)/python -m pytest -n auto $(ARGS)
+	$(BIN)/python -m pytest -n auto --dist worksteal $(ARGS)
 
 setup: $(VENV)/.runtime
 setup-dev: $(VENV)/.dev

@@ -8,6 +8,7 @@ from datetime import datetime, timedelta
 
 import structlog
 from sqlalchemy.exc import SQLAlchemyError
+from sqlalchemy.ext.asyncio import AsyncConnection
 
 from bot.arxiv.client import Answer, ArxivClient, ArxivError, Reason, UnreachableError
 from bot.arxiv.feed import ARXIV_ZONE, BrokenFeedError, FeedDocument, parse_feed
@@ -40,25 +41,22 @@ class FeedPoller:
 
     async def tick(self, now: datetime) -> datetime | None:
         """Ask the one feed that is due first, if any; when to come back."""
-        categories = await self._followed()
+        async with self._database.read() as connection:
+            categories = await self._followed(connection)
+            due = await feeds.next_due(connection, categories)
         if not categories <= self._known:
             async with self._database.write() as connection:
                 await feeds.follow(connection, categories, now)
             self._known |= categories
-        async with self._database.read() as connection:
-            due = await feeds.next_due(connection, categories)
+            return now
         if due is None or due.next_poll_at > now:
             return due.next_poll_at if due else None
-        if self._client.free_at > now:
-            return self._client.free_at
-        await self.poll(due)
-        async with self._database.read() as connection:
-            due = await feeds.next_due(connection, categories)
-        return max(due.next_poll_at, self._client.free_at) if due else None
+        if self._client.free_at <= now:
+            await self.poll(due)
+        return self._client.free_at
 
-    async def _followed(self) -> set[str]:
-        async with self._database.read() as connection:
-            return await chats.followed_categories(connection) | set(self._settings.default_categories)
+    async def _followed(self, connection: AsyncConnection) -> set[str]:
+        return await chats.followed_categories(connection) | set(self._settings.default_categories)
 
     async def refresh(self, categories: Collection[str]) -> None:
         """Ask these feeds now unless they were read within the polling interval; failures are only recorded."""
@@ -141,7 +139,7 @@ class FeedPoller:
         if isinstance(error, UnreachableError):
             # The others that are due would find the same: they wait too, instead of knocking one after the other.
             async with self._database.read() as connection:
-                known = await feeds.get(connection, await self._followed())
+                known = await feeds.get(connection, await self._followed(connection))
             affected += [each for each in known if each.next_poll_at <= now and each.category != feed.category]
         async with self._database.write() as connection:
             for each in affected:

@@ -47,8 +47,8 @@ class FeedPoller:
         if not categories <= self._known:
             async with self._database.write() as connection:
                 await feeds.follow(connection, categories, now)
+                due = await feeds.next_due(connection, categories)
             self._known |= categories
-            return now
         if due is None or due.next_poll_at > now:
             return due.next_poll_at if due else None
         if self._client.free_at <= now:

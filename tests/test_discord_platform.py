@@ -22,7 +22,7 @@ from bot.config import Discord
 from bot.delivery.port import Gone, Outcome, Refused, Sent, Uncertain, Wait
 from bot.platforms.discord import updates as updates_module
 from bot.platforms.discord.render import render
-from bot.platforms.discord.send import DiscordPlatform, classify
+from bot.platforms.discord.send import DiscordPlatform, classify, nonce_of
 from bot.platforms.discord.updates import DiscordUpdates, SlashCommand
 from tests.servers.discord import DiscordStub
 
@@ -106,6 +106,12 @@ async def test_a_message_arrives_and_mentions_nobody(stub: DiscordStub, bot: Bot
     (message,) = stub.messages
     assert outcome == Sent(str(message.message_id))
     assert (message.content, message.nonce, message.allowed_mentions) == ("Hello", "digest-7-0", {"parse": []})
+
+
+@pytest.mark.parametrize("key", ["d7-0", "access-discord-1234567890123456789-42-0"])
+async def test_a_key_of_any_length_makes_a_nonce_that_discord_takes(key: str) -> None:
+    assert len(nonce_of(key)) <= 25
+    assert nonce_of(key) == nonce_of(key) != nonce_of(key + "1")
 
 
 async def test_a_repeat_with_the_same_key_is_the_same_message(stub: DiscordStub, bot: Bot) -> None:

@@ -128,7 +128,6 @@ def test_any_abstract_gives_at_most_three_takeaways(title: str, abstract: str) -
 
 
 @pytest.mark.shared
-@pytest.mark.skipif(not ASTRO.exists(), reason="the real payloads are not beside the checkout")
 def test_no_formula_of_a_real_paper_is_cut() -> None:
     with gzip.open(ASTRO, "rt", encoding="utf-8") as lines:
         for paper in map(json.loads, lines):

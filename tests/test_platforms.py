@@ -16,7 +16,8 @@ from tests.servers.arxiv import ArxivStub, Entry, atom_feed
 from tests.servers.discord import DiscordStub
 from tests.servers.telegram import Message, TelegramStub
 
-ADA, STRANGER, GUILD, CHANNEL = 71, 72, 81, 82
+ADA, STRANGER = 71, 72
+GUILD, CHANNEL = 1_100_000_000_000_000_081, 1_100_000_000_000_000_082
 
 
 @dataclass

@@ -67,7 +67,6 @@ async def test_a_paper_comes_back_as_a_feed_reader_sees_it(stub: ArxivStub, clie
 
 
 @pytest.mark.shared
-@pytest.mark.skipif(not REAL.is_dir(), reason="the real payloads are not beside the checkout")
 async def test_a_real_capture_is_served_unaltered_and_read_by_the_api(
     stub: ArxivStub, client: httpx.AsyncClient, clock: Clock
 ) -> None:

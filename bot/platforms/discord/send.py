@@ -4,6 +4,7 @@ import asyncio
 import json
 from collections.abc import Callable
 from datetime import timedelta
+from hashlib import sha256
 
 import aiohttp
 import discord
@@ -42,12 +43,11 @@ class DiscordPlatform:
 
     async def send(self, address: str, payload: str, key: str) -> Outcome:
         """Send a payload of `render` to a channel id. Discord answers a `key` that it knows with the first message."""
-        assert len(key) <= limits.NONCE
         http = self._http()
         if http is None:
             return _OFFLINE
         route = Route("POST", "/channels/{channel_id}/messages", channel_id=address)
-        body = json.loads(payload) | {"nonce": key, "enforce_nonce": True}
+        body = json.loads(payload) | {"nonce": nonce_of(key), "enforce_nonce": True}
         try:
             async with asyncio.timeout(ANSWER_WITHIN.total_seconds()):
                 message = await http.request(route, json=body)
@@ -56,8 +56,13 @@ class DiscordPlatform:
         return Sent(str(message["id"]))
 
 
+def nonce_of(key: str) -> str:
+    """A key within Discord's length: itself, or where it is too long a digest of it."""
+    return key if len(key) <= limits.NONCE else sha256(key.encode()).hexdigest()[: limits.NONCE]
+
+
 def classify(error: Exception) -> Outcome:  # noqa: PLR0911 -- a table: one return a row
-    """What a failed send means. Where an answer is missing it goes again: the nonce makes a repeat harmless."""
+    """What a failed send means. Where an answer is missing it goes again: for minutes the nonce makes that harmless."""
     match error:
         case discord.RateLimited(retry_after=seconds):
             return Wait(str(error), after=timedelta(seconds=seconds))

@@ -1,4 +1,4 @@
-"""Drawing: a Reply as Telegram's HTML (https://core.telegram.org/bots/api#html-style) in the fewest messages."""
+"""Rendering: a Reply as Telegram's HTML (https://core.telegram.org/bots/api#html-style) in the fewest messages."""
 
 import json
 import re

@@ -20,6 +20,9 @@ from tests.servers.telegram import TelegramStub
 _A_MOMENT = timedelta(seconds=5)
 """While the chats are set up only moments pass, such as a reply's pace; days begin to pass afterwards."""
 
+_LAST_WORDS = 0.05
+"""Real seconds in which the stubs take what a killed bot had already put on the wire."""
+
 _PATIENCE = 60.0
 """Real seconds without a word from the bot before the replay is given up."""
 
@@ -56,6 +59,7 @@ class Harness:
         self._kill_every = kill_every
         self._kill_daily = kill_daily
         self._killed_on = self._now.date()
+        self._is_set_up = False
         self._counting = False
         self._accepted = 0
         self._taken: set[tuple[str, str, str]] = set()
@@ -77,7 +81,8 @@ class Harness:
         return self._now.timestamp()
 
     def _on_accept(self, platform: str, chat: int, message: int) -> None:
-        if self._counting:
+        # Also what was still on its way when the kill fell: a platform takes it all the same.
+        if self._is_set_up:
             self._taken.add((platform, str(chat), str(message)))
         self._on_message()
 
@@ -119,7 +124,7 @@ class Harness:
             telling = asyncio.create_task(self._tell_time(reader, writer))
             if first:
                 await self._set_up()
-                first = False
+                first, self._is_set_up = False, True
             self._counting = True
             _say(writer, self._now)
             days_are_over = await telling
@@ -179,6 +184,7 @@ class Harness:
         await self.web.stop()
         while self.discord.stub.connected:
             await asyncio.sleep(0.005)
+        await asyncio.sleep(_LAST_WORDS)
 
     def _count_uncommitted(self) -> int:
         """Accepted by a platform, not yet recorded as sent: read from the file that the dead process left."""

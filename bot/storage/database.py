@@ -78,18 +78,17 @@ async def open_database(url: str, *, exclusive: bool = True) -> Database:
         )
     file = _file_of(parsed)
     lease = _check_file(file, exclusive=exclusive)
+    engine = create_async_engine(parsed.set(drivername="sqlite+aiosqlite"), connect_args={"timeout": _BUSY_SECONDS})
+    sa.event.listen(engine.sync_engine, "connect", _set_pragmas)
+    sa.event.listen(engine.sync_engine, "begin", _begin)
+    database = Database(engine, lease)
     try:
         if exclusive:
             await asyncio.to_thread(_migrate, parsed)
-        engine = create_async_engine(parsed.set(drivername="sqlite+aiosqlite"), connect_args={"timeout": _BUSY_SECONDS})
-        sa.event.listen(engine.sync_engine, "connect", _set_pragmas)
-        sa.event.listen(engine.sync_engine, "begin", _begin)
-        database = Database(engine, lease)
         async with database.read() as connection:
             await connection.run_sync(_refuse_other_versions, parsed)
     except BaseException as error:
-        if lease is not None:
-            lease.release()
+        await database.close()
         if isinstance(error, sa.exc.DatabaseError):
             raise DatabaseError(explain(error.orig or error, file)) from error
         raise

@@ -146,7 +146,9 @@ class FeedPoller:
                 await feeds.put(connection, _failing(each, error.reason, now, until))
         if not self._out_of_reach:
             self._out_of_reach = isinstance(error, UnreachableError)
-            log.warning("arxiv.not_read", category=feed.category, reason=str(error), next_try=f"{until:%H:%M} UTC")
+            # Of a network that is away the operating system's words say no more; of a bad document the detail matters.
+            reason = error.reason if self._out_of_reach else str(error)
+            log.warning("arxiv.not_read", category=feed.category, reason=reason, next_try=f"{until:%H:%M} UTC")
 
 
 def next_poll_at(now: datetime, interval: timedelta) -> datetime:

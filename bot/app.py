@@ -266,6 +266,6 @@ async def run_until_stopped(settings: Settings) -> None:
 
 def announce(app: App) -> None:
     """Tell the person at the terminal where to go, and with which words to claim the bot."""
-    print(f"\nPaperwire is ready: {app.address}\n", flush=True)  # noqa: T201
+    print(f"\nPaperwire is ready: {app.address}\n", flush=True)  # noqa: T201 -- for the person at the terminal
     if app.claim_code:
-        print(f"To become its operator, say to the bot: /start {app.claim_code}\n", flush=True)  # noqa: T201
+        print(f"To become its operator, say to the bot: /start {app.claim_code}\n", flush=True)  # noqa: T201 -- the same

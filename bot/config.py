@@ -5,10 +5,20 @@ import re
 import tomllib
 from datetime import time as TimeOfDay  # noqa: N812 -- `time` is a key's name here
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Literal, Self
+from urllib.parse import unquote, urlsplit
 from zoneinfo import ZoneInfo
 
-from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, SecretStr, ValidationError
+from pydantic import (
+    AfterValidator,
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    SecretStr,
+    ValidationError,
+    model_validator,
+)
 from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict, SettingsError
 
 from bot.chats import LARGEST_CAP, Language, Preferences
@@ -63,6 +73,12 @@ def _http_url(url: str) -> str:
     return url.rstrip("/")
 
 
+def _webhook_url(url: str) -> str:
+    if url and not url.startswith("https://") and not re.match(r"http://(localhost|127\.0\.0\.1)[:/]", url):
+        raise ValueError("is no https:// address, and Telegram calls no other")
+    return url.rstrip("/")
+
+
 Zone = Annotated[str, AfterValidator(_zone)]
 Url = Annotated[str, AfterValidator(_http_url)]
 
@@ -82,9 +98,31 @@ class Web(_Section):
 
 
 class Database(_Section):
-    """Where everything is kept."""
+    """Where everything is kept: a SQLite file for one process, PostgreSQL for several."""
 
     url: str = "sqlite:///data/paperwire.db"
+
+    @property
+    def password(self) -> SecretStr:
+        """The one inside the URL."""
+        return SecretStr(unquote(urlsplit(self.url).password or ""))
+
+
+class Workers(_Section):
+    """How the processes on one PostgreSQL work together. Seconds are of real time."""
+
+    concurrency: int = Field(50, ge=1, le=1000)
+    """Chats that one worker serves at once."""
+    heartbeat_seconds: float = Field(10, gt=0)
+    stalled_seconds: float = Field(30, gt=0)
+    """A worker that was not heard of for so long is dead: others take over what it was at."""
+
+
+class Retention(_Section):
+    """For how long bulky texts are kept. What was sent to whom is kept for good."""
+
+    days: int = Field(30, ge=1)
+    """Days after which the text of a sent message is dropped."""
 
 
 class Arxiv(_Section):
@@ -105,6 +143,10 @@ class Telegram(_Section):
     token: Annotated[SecretStr, AfterValidator(_telegram_token)] = SecretStr("")
     base_url: Url = "https://api.telegram.org/bot"
     base_file_url: Url = "https://api.telegram.org/file/bot"
+    webhook_url: Annotated[str, AfterValidator(_webhook_url)] = ""
+    """Where Telegram finds the web role from outside; empty: long polling."""
+    paid_broadcast: bool = False
+    """1,000 messages a second instead of 30, paid in Telegram Stars by the bot's owner."""
 
 
 class Discord(_Section):
@@ -113,6 +155,16 @@ class Discord(_Section):
     token: Annotated[SecretStr, AfterValidator(_discord_token)] = SecretStr("")
     api_url: Url = "https://discord.com/api/v10"
     gateway_url: Url = ""
+    shard_count: int = Field(1, ge=1, le=10_000)
+    """Into how many shards all processes together split the servers; Discord takes at most 2,500 servers a shard."""
+    shard_ids: tuple[int, ...] = ()
+    """The shards of this process; empty: all of them."""
+
+    @model_validator(mode="after")
+    def _shards_exist(self) -> Self:
+        if any(not 0 <= shard < self.shard_count for shard in self.shard_ids):
+            raise ValueError("shard_ids: each is a number from 0 to shard_count - 1")
+        return self
 
 
 class Llm(_Section):
@@ -157,6 +209,8 @@ class Settings(BaseSettings):
 
     web: Web = Web()
     database: Database = Database()
+    workers: Workers = Workers()
+    retention: Retention = Retention()
     arxiv: Arxiv = Arxiv()
     telegram: Telegram = Telegram()
     discord: Discord = Discord()

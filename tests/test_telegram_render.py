@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 from bot.cards.packing import utf16_length
 from bot.cards.plain import plain
 from bot.cards.reply import Button, Card, Link, Reply
+from bot.platforms.telegram.instead import as_plain, in_parts
 from bot.platforms.telegram.render import WORD_JOINER, render
 
 CARD = Card(
@@ -225,3 +226,68 @@ def test_no_reply_whatever_breaks_a_limit_loses_a_card_or_mentions_anybody(reply
 def test_no_card_offers_a_command_to_tap(card: Card) -> None:
     (payload,) = render(Reply(cards=(card,)))
     assert not [kind for kind, _ in linked_by_telegram(seen(payload)[0]) if kind == "BotCommand"]
+
+
+# What goes instead of a message that Telegram does not take
+
+
+def words(texts: list[str]) -> list[str]:
+    return "".join(texts).split()
+
+
+def test_a_message_in_parts_is_cut_between_cards_and_keeps_its_buttons_below_the_last() -> None:
+    cards = tuple(replace(CARD, number=number) for number in (1, 2, 3))
+    (whole,) = render(Reply(title="Monday", cards=cards, footer="End", buttons=(Button("More", "more:1"),)))
+    parts = in_parts(whole)
+    assert [seen(part)[0].split("\n")[0] for part in parts] == ["Monday", "2. Vision Transformers See More"]
+    assert [len(buttons(part)) for part in parts] == [0, 2]
+
+
+@pytest.mark.parametrize(
+    ("html", "parts"),
+    [
+        ("one\n\ntwo", ["one", "two"]),
+        ("one two\nthree four", ["one two", "three four"]),
+        ("<b>one two</b> <i>three</i>", ["<b>one two</b>", "<i>three</i>"]),
+        ("<b>one <i>two three</i></b>", ["<b>one <i>two</i></b>", "<b><i>three</i></b>"]),
+        ('<a href="x y">one two</a>', ['<a href="x y">one</a>', '<a href="x y">two</a>']),
+        ("<blockquote expandable>a b</blockquote>", [f"<blockquote expandable>{x}</blockquote>" for x in "ab"]),
+        ("&amp;&lt;", ["&amp;", "&lt;"]),
+        ("a\n\n" + "b" * 20, ["a\n\n" + "b" * 8, "b" * 12]),
+        ("x", ["x"]),
+    ],
+)
+def test_a_message_is_cut_at_the_best_place_near_its_middle_and_never_in_its_markup(
+    html: str, parts: list[str]
+) -> None:
+    found = in_parts(json.dumps({"text": html, "buttons": []}))
+    assert [json.loads(part)["text"] for part in found] == parts
+
+
+def test_a_text_without_markup_is_cut_as_it_stands() -> None:
+    payload = json.dumps({"text": "1 < 2 &amp; </b>", "buttons": [], "parse_mode": None})
+    parts = [json.loads(part) for part in in_parts(payload)]
+    assert [(part["text"], part["parse_mode"]) for part in parts] == [("1 < 2", None), ("&amp; </b>", None)]
+
+
+def test_what_is_many_times_too_long_goes_in_as_many_parts() -> None:
+    whole = json.dumps({"text": f"<b>{'😀 ' * 9_000}</b>", "buttons": []})
+    texts = [seen(part)[0] for part in in_parts(whole)]
+    assert max(map(utf16_length, texts)) <= 4096
+    assert sum(text.count("😀") for text in texts) == 9_000
+
+
+@settings(max_examples=60, deadline=None)
+@given(REPLIES)
+def test_whatever_is_rendered_can_go_in_parts_and_as_plain_text(reply: Reply) -> None:
+    for payload in render(reply):
+        text, _ = seen(payload)
+        plain_payload = as_plain(payload)
+        assert plain_payload is not None
+        assert words([json.loads(plain_payload)["text"]]) == words([text])
+        assert json.loads(plain_payload)["buttons"] == json.loads(payload)["buttons"]
+        assert as_plain(plain_payload) is None
+        if utf16_length(text) > 100:
+            parts = [seen(part)[0] for part in in_parts(payload)]
+            assert "".join(words(parts)) == "".join(words([text]))
+            assert max(map(len, parts)) <= len(text) * 3 / 4 + 1

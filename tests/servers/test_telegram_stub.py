@@ -10,20 +10,17 @@ import pytest
 from telegram import Bot, BotCommand, ChatMember, InlineKeyboardButton, InlineKeyboardMarkup, Update
 from telegram.error import (
     BadRequest,
-    ChatMigrated,
     Conflict,
     EndPointNotFound,
     Forbidden,
     InvalidToken,
-    NetworkError,
     RetryAfter,
-    TelegramError,
-    TimedOut,
 )
 from telegram.ext import Application, CallbackQueryHandler, CommandHandler, ContextTypes
 from telegram.request import HTTPXRequest
 
-from tests.servers.telegram import Message, TelegramStub
+from tests.servers.telegram import LeanTelegramStub, Message, TelegramStub
+from tests.servers.telegram.limits import Rates
 
 ADA, GROUP, CHANNEL = 7, -100, -200
 
@@ -161,11 +158,11 @@ async def test_a_topic_takes_messages(stub: TelegramStub, bot: Bot) -> None:
 
 async def test_a_chat_takes_one_message_a_second(stub: TelegramStub, bot: Bot, clock: Clock) -> None:
     await bot.send_message(ADA, "one")
-    clock.at += 0.9
+    clock.at += 0.9999
     with pytest.raises(RetryAfter) as refused:
         await bot.send_message(ADA, "two")
     assert refused.value.retry_after == timedelta(seconds=1)
-    clock.at += 0.1
+    clock.at += 0.0001
     await bot.send_message(ADA, "three")
     assert [message.text for message in stub.messages] == ["one", "three"]
     assert stub.http_429 == 1
@@ -187,10 +184,33 @@ async def test_all_chats_together_take_thirty_messages_a_second(stub: TelegramSt
         stub.add_chat(chat)
     for chat in range(1_000, 1_030):
         await bot.send_message(chat, "x")
+    clock.at += 0.9999
     with pytest.raises(RetryAfter):
         await bot.send_message(1_030, "x")
-    clock.at += 1
+    clock.at += 0.0001
     await bot.send_message(1_030, "x")
+
+
+async def test_a_paid_message_is_taken_where_a_free_one_is_not_and_is_charged(stub: TelegramStub, bot: Bot) -> None:
+    for chat in range(1_000, 1_031):
+        stub.add_chat(chat)
+    for chat in range(1_000, 1_030):
+        await bot.send_message(chat, "x", allow_paid_broadcast=True)
+    with pytest.raises(RetryAfter):
+        await bot.send_message(1_030, "x")
+    assert stub.rates.paid == 0
+    await bot.send_message(1_030, "x", allow_paid_broadcast=True)
+    assert stub.rates.paid == 1
+    with pytest.raises(RetryAfter):
+        await bot.send_message(1_030, "x", allow_paid_broadcast=True)
+
+
+def test_a_paid_broadcast_takes_a_thousand_messages_a_second() -> None:
+    rates = Rates()
+    assert [rates.wait(chat, 100.0, is_group=False, pays=True) for chat in range(1_000)] == [0.0] * 1_000
+    assert rates.wait(1_000, 100.75, is_group=False, pays=True) == 0.25
+    assert rates.wait(1_000, 101.0, is_group=False, pays=True) == 0.0
+    assert rates.paid == 970
 
 
 async def test_rates_can_be_switched_off(clock: Clock) -> None:
@@ -339,55 +359,6 @@ async def test_commands_are_kept_by_scope_and_language(stub: TelegramStub, bot: 
         await bot.set_my_commands([BotCommand("Start", "Begin")])
 
 
-@pytest.mark.parametrize(
-    ("kind", "error", "text"),
-    [
-        (500, NetworkError, "Internal Server Error"),
-        (502, NetworkError, "Bad Gateway"),
-        ("forbidden_blocked", Forbidden, "bot was blocked by the user"),
-        ("forbidden_kicked", Forbidden, "bot was kicked from the supergroup chat"),
-        ("deactivated", Forbidden, "user is deactivated"),
-        ("chat_not_found", BadRequest, "Chat not found"),
-        ("no_rights", BadRequest, "Not enough rights to send text messages to the chat"),
-        ("thread_not_found", BadRequest, "Message thread not found"),
-        ("topic_closed", BadRequest, "Topic_closed"),
-        ("cannot_parse", BadRequest, "Can't parse entities"),
-        ("too_long", BadRequest, "Message is too long"),
-        ("unauthorized", InvalidToken, "Unauthorized"),
-        ("retry_after", RetryAfter, "Retry in 0:00:05"),
-        ("reset_before", NetworkError, "disconnected"),
-    ],
-)
-async def test_an_ordered_fault_comes_once_and_nothing_is_sent(
-    stub: TelegramStub, bot: Bot, kind: str | int, error: type[TelegramError], text: str
-) -> None:
-    stub.fail_next(kind, chat_id=GROUP)
-    await bot.send_message(ADA, "to another chat")
-    with pytest.raises(error, match=text):
-        await bot.send_message(GROUP, "x")
-    assert len(stub.messages) == 1
-    await bot.send_message(GROUP, "x")
-
-
-async def test_a_group_that_moved_says_where_to(stub: TelegramStub, bot: Bot) -> None:
-    stub.fail_next("migrated", to=-300)
-    with pytest.raises(ChatMigrated) as moved:
-        await bot.send_message(GROUP, "x")
-    await bot.send_message(moved.value.new_chat_id, "x")
-    assert stub.messages[0].chat_id == -300
-
-
-@pytest.mark.parametrize(("kind", "error"), [("reset_after", NetworkError), ("stall_after", TimedOut)])
-async def test_a_lost_answer_leaves_the_message_sent(
-    stub: TelegramStub, bot: Bot, kind: str, error: type[TelegramError]
-) -> None:
-    stub.fail_next(kind)
-    with pytest.raises(error):
-        await bot.send_message(ADA, "x")
-    assert [message.text for message in stub.messages] == ["x"]
-    assert [call.status for call in stub.calls if call.method == "sendMessage"] == [0]
-
-
 async def test_a_message_is_announced_before_its_answer_leaves(stub: TelegramStub, bot: Bot) -> None:
     statuses: list[int] = []
     stub.on_accept = lambda _: statuses.append(stub.calls[-1].status)
@@ -407,3 +378,16 @@ async def test_a_wrong_token_and_an_unknown_method_are_refused(stub: TelegramStu
 async def test_waiting_for_a_message_that_never_comes_times_out(stub: TelegramStub) -> None:
     with pytest.raises(TimeoutError):
         await stub.wait_for(lambda _: True, timeout=0.05)
+
+
+async def test_the_lean_stub_counts_what_it_does_not_keep(clock: Clock, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("PTB_TIMEDELTA", "true")
+    async with LeanTelegramStub(now=clock) as stub, Bot(stub.token, base_url=stub.api_url) as bot:
+        heard: list[Message] = []
+        stub.on_accept = heard.append
+        sent = await bot.send_message(-7, "<b>unread", parse_mode="HTML")
+        with pytest.raises(RetryAfter):
+            await bot.send_message(-7, "x")
+        assert (sent.chat.type, sent.message_id, heard[0].message_id) == ("supergroup", 1, 1)
+        assert (stub.accepted, stub.got, stub.http_429) == (1, {-7: 1}, 1)
+        assert (stub.messages, stub.calls) == ([], [])

@@ -5,9 +5,10 @@ telegram.constants (entities and buttons, which Telegram does not document),
 https://core.telegram.org/bots/faq#my-bot-is-hitting-limits-how-do-i-avoid-this (rates).
 """
 
+from dataclasses import replace
 from datetime import timedelta
 
-from bot.delivery.port import Pace
+from bot.delivery.port import Pace, Rate
 
 TEXT_LIMIT = 4_096
 """UTF-16 units of a message, counted after its markup is parsed."""
@@ -21,10 +22,8 @@ BUTTONS_A_ROW = 3
 GENERAL_TOPIC = 1
 """A forum's General topic, which is written to as if there were no topics."""
 
-# A little more than 1 message a second in a chat, 20 a minute in a group, 30 a second overall: what counts is when
-# Telegram takes a message, and the network may move two of them closer together.
-PACE = Pace(
-    per_chat=timedelta(seconds=1.05),
-    per_group=(20, timedelta(seconds=61)),
-    overall=(28, timedelta(seconds=1.05)),
-)
+_SECOND, _MINUTE = timedelta(seconds=1), timedelta(minutes=1)
+
+PACE = Pace(overall=Rate(30, _SECOND), per_chat=Rate(1, _SECOND), per_group=Rate(20, _MINUTE))
+PAID_PACE = replace(PACE, overall=Rate(1_000, _SECOND))
+"""With `allow_paid_broadcast`, which the bot pays for in Stars. Chats and groups keep their own pace."""

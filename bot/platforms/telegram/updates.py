@@ -1,26 +1,29 @@
-"""Updates: what people say, press and change in Telegram, by long polling, and the answers to it."""
+"""Updates: what people say, press and change in Telegram, by long polling or by webhook, and the answers to it."""
 
 import asyncio
-import re
 from collections import Counter
 from collections.abc import Awaitable, Callable, Sequence
-from contextlib import AbstractAsyncContextManager, suppress
+from contextlib import AbstractAsyncContextManager, nullcontext, suppress
 from datetime import UTC, datetime, timedelta
 from functools import partial
 from typing import Any
 from weakref import WeakValueDictionary
 
 import structlog
-from telegram import Bot, CallbackQuery, Chat, ChatMember, ChatMemberUpdated, Message, Update, User
+from telegram import Chat, ChatMember, ChatMemberUpdated, Update
 from telegram.error import Conflict, InvalidToken, RetryAfter, TelegramError
 from telegram.ext import Application, BaseUpdateProcessor, TypeHandler
 
 from bot.cards.reply import Reply
 from bot.clock import Clock
-from bot.commands.request import Incoming, Sender, always
+from bot.commands.request import Incoming
 from bot.config import Telegram
-from bot.platforms.telegram.render import WORD_JOINER, render
-from bot.platforms.telegram.send import READ_TIMEOUT, pause, post
+from bot.delivery.port import Alert
+from bot.platforms.telegram import webhook
+from bot.platforms.telegram.incoming import incoming_of
+from bot.platforms.telegram.render import render
+from bot.platforms.telegram.request import AiohttpRequest
+from bot.platforms.telegram.send import UNTIL_REPAIRED, pause, post
 
 LONG_POLL = timedelta(seconds=30)
 FIRST_RETRY = timedelta(seconds=1)
@@ -31,19 +34,32 @@ LONGEST_PAUSE = timedelta(seconds=30)
 _HEARD = [Update.MESSAGE, Update.CHANNEL_POST, Update.CALLBACK_QUERY, Update.MY_CHAT_MEMBER]
 _AT_ONCE = 1024
 _MOST_WAITING = 20
-_COMMAND = re.compile(r"(/\w+)(?:@(\w+))?(?!\S)")
 
 Answer = Callable[[Incoming], Awaitable[Reply | None]]
 
 log = structlog.get_logger(__name__)
 
 
+async def _always_new(_update_id: int) -> bool:
+    return True
+
+
+async def _nobody(_alert: Alert, _reason: str) -> None:
+    return None
+
+
 class TelegramUpdates:
     """Listens from `start` to `stop`, hands on what it hears, and sends the answers.
+
+    With `settings.webhook_url` it is brought updates through `take`, else it asks for them.
 
     `commands`: name, English and Chinese description. `left` gets a chat id and why we may not write there any more,
     `joined` a chat id where we may (again), `moved` the old and the new id of a group that became a supergroup; a chat
     id stands for the forum topics of the chat too. Each message of an answer is sent within a `turn` at its address.
+
+    Where several machines share a bot: `is_new` says of an update id whether nobody has handled it yet, and notes it;
+    within a `lease` this machine may poll, and no other. It waits for its time, and ends it by cancelling what it holds
+    and raising. `alert` gets what operators should know.
     """
 
     def __init__(
@@ -56,7 +72,11 @@ class TelegramUpdates:
         left: Callable[[str, str], Awaitable[None]],
         moved: Callable[[str, str], Awaitable[None]],
         turn: Callable[[str], AbstractAsyncContextManager[None]],
+        is_new: Callable[[int], Awaitable[bool]] = _always_new,
+        lease: Callable[[], AbstractAsyncContextManager[None]] = nullcontext,
+        alert: Callable[[Alert, str], Awaitable[None]] = _nobody,
     ) -> None:
+        self._settings = settings
         self._clock = clock
         self._commands = commands
         self._answer = answer
@@ -64,7 +84,13 @@ class TelegramUpdates:
         self._left = left
         self._moved = moved
         self._turn = turn
+        self._is_new = is_new
+        self._lease = lease
+        self._alert = alert
         self._listening: asyncio.Task[None] | None = None
+        self._taking = asyncio.Lock()
+        self._is_open = False
+        self._offset = 0
         self._last_conflict = datetime.min.replace(tzinfo=UTC)
         # Not with the library's Updater: it sleeps up to 30 s through a stop and logs every failure with a traceback.
         self._application = (
@@ -72,7 +98,8 @@ class TelegramUpdates:
             .token(settings.token.get_secret_value())
             .base_url(settings.base_url)
             .base_file_url(settings.base_file_url)
-            .read_timeout(READ_TIMEOUT)
+            .request(AiohttpRequest())
+            .get_updates_request(AiohttpRequest())
             .updater(None)
             .job_queue(None)
             .concurrent_updates(_ChatByChat(_AT_ONCE))
@@ -85,52 +112,106 @@ class TelegramUpdates:
         self._listening = asyncio.create_task(self._listen())
 
     async def stop(self) -> None:
-        """Listen no longer; answers under way are sent."""
+        """Listen no longer; answers under way are sent. A webhook stays set: Telegram keeps what comes meanwhile."""
         if self._listening:
             self._listening.cancel()
             await asyncio.wait([self._listening])
+        async with self._taking:
+            self._is_open = False
         if self._application.running:
             await self._application.stop()
         await self._application.shutdown()
         await self._application.bot.shutdown()
 
+    async def take(self, secret: str, body: bytes) -> int:
+        """What Telegram brings to `webhook.PATH`, with its X-Telegram-Bot-Api-Secret-Token; the HTTP status to answer.
+
+        200: it was handled before, or will be. 403: not from Telegram. 400: no update. 503: not now; Telegram keeps it,
+        and what follows it in its chat, and comes again.
+        """
+        if not webhook.is_secret_of(self._settings.token.get_secret_value(), secret):
+            return 403
+        update = webhook.update_in(body, self._application.bot)
+        if update is None:
+            return 400
+        async with self._taking:
+            if not self._is_open:
+                return 503
+            await self._hand_on(update)
+        return 200
+
     async def _listen(self) -> None:
-        offset, retry = 0, FIRST_RETRY
-        while True:
+        await self._until_it_works(self._begin)
+        while not self._settings.webhook_url:
             try:
-                if not self._application.running:
-                    await self._begin()
-                updates = await self._application.bot.get_updates(offset, timeout=LONG_POLL, allowed_updates=_HEARD)
-            except InvalidToken:
-                log.error("telegram.token_refused", fix="get the token from @BotFather and start again")
-                return
+                async with self._lease():
+                    while True:
+                        await self._until_it_works(self._poll)
             except Exception as error:
-                self._tell(error, is_first=retry == FIRST_RETRY)
-                await self._clock.sleep(retry.total_seconds())
-                retry = min(retry * 2, LAST_RETRY)
-                continue
-            retry = FIRST_RETRY
-            for update in updates:
-                await self._application.update_queue.put(update)
-                offset = update.update_id + 1
+                log.warning("telegram.lease_lost", reason=str(error))
+                await self._clock.sleep(FIRST_RETRY.total_seconds())
 
     async def _begin(self) -> None:
-        bot = self._application.bot
-        await self._application.initialize()
-        await bot.delete_webhook()
+        application, url = self._application, self._settings.webhook_url
+        bot = application.bot
+        await application.initialize()
+        if url:
+            secret = webhook.secret_of(self._settings.token.get_secret_value())
+            await bot.set_webhook(
+                url + webhook.PATH,
+                max_connections=webhook.CONNECTIONS,
+                allowed_updates=_HEARD,
+                secret_token=secret,
+            )
+        else:
+            await bot.delete_webhook()
         await bot.set_my_commands([(name, english) for name, english, _ in self._commands])
         await bot.set_my_commands([(name, chinese) for name, _, chinese in self._commands], language_code="zh")
-        await self._application.start()
+        await application.start()
+        self._is_open = True
         log.info("telegram.listening", bot=bot.username)
 
-    def _tell(self, error: Exception, *, is_first: bool) -> None:
-        """One line for a row of failures; a second poller, which comes and goes, gets one a minute."""
-        if not isinstance(error, Conflict):
-            if is_first:
-                log.warning("telegram.unreachable", reason=str(error))
-        elif self._clock.now() - self._last_conflict >= timedelta(minutes=1):
+    async def _poll(self) -> None:
+        bot = self._application.bot
+        for update in await bot.get_updates(self._offset, timeout=LONG_POLL, allowed_updates=_HEARD):
+            await self._hand_on(update)
+            self._offset = update.update_id + 1
+
+    async def _hand_on(self, update: Update) -> None:
+        if await self._is_new(update.update_id):
+            await self._application.update_queue.put(update)
+
+    async def _until_it_works(self, work: Callable[[], Awaitable[None]]) -> None:
+        retry = FIRST_RETRY
+        while True:
+            try:
+                return await work()
+            except InvalidToken as error:
+                if retry != UNTIL_REPAIRED:
+                    log.error("telegram.token_refused", fix="get the token from @BotFather and start again")
+                    await self._tell_operators("token", error)
+                retry = UNTIL_REPAIRED
+            except Conflict as error:
+                await self._tell_of_conflict(error)
+            except Exception as error:
+                if retry == FIRST_RETRY:
+                    log.warning("telegram.unreachable", reason=str(error))
+            await self._clock.sleep(retry.total_seconds())
+            retry = min(retry * 2, max(retry, LAST_RETRY))
+
+    async def _tell_of_conflict(self, error: Conflict) -> None:
+        """Once a minute: a second poller comes and goes."""
+        if self._clock.now() - self._last_conflict >= timedelta(minutes=1):
             self._last_conflict = self._clock.now()
             log.warning("telegram.conflict", fix="another process polls with this token: stop one of them")
+            await self._tell_operators("second_poller", error)
+
+    async def _tell_operators(self, alert: Alert, error: TelegramError) -> None:
+        try:
+            await self._alert(alert, error.message)
+        except Exception:
+            # Whoever cannot be told now is told at the next occasion; listening goes on.
+            log.exception("telegram.alert_failed", alert=alert)
 
     async def _handle(self, update: Update, _context: object) -> None:
         try:
@@ -169,14 +250,14 @@ class TelegramUpdates:
                 return
 
     async def _post(self, address: str, payload: str) -> None:
-        bot = self._application.bot
+        send = partial(post, self._application.bot, address, payload, is_paid=self._settings.paid_broadcast)
         try:
-            await post(bot, address, payload)
+            await send()
         except RetryAfter as error:
             if pause(error) > LONGEST_PAUSE:
                 raise
             await self._clock.sleep(pause(error).total_seconds())
-            await post(bot, address, payload)
+            await send()
 
 
 class _ChatByChat(BaseUpdateProcessor):
@@ -211,74 +292,3 @@ class _ChatByChat(BaseUpdateProcessor):
 
     async def shutdown(self) -> None:
         """Nothing to close."""
-
-
-def incoming_of(update: Update, bot: Bot) -> Incoming | None:
-    """What an update asks of us: a pressed button, a command, any text in a private chat; None for all the rest."""
-    if update.callback_query:
-        return _pressed(update.callback_query, bot)
-    message = update.message or update.channel_post
-    if message is None or not message.text or message.is_automatic_forward:
-        return None
-    text = _text_for(message.text, bot.username)
-    if text is None or not (text.startswith("/") or message.chat.type == Chat.PRIVATE):
-        return None
-    sender = _sender(message, bot)
-    return _incoming(message.chat, _topic(message), sender, text=text) if sender else None
-
-
-def _pressed(query: CallbackQuery, bot: Bot) -> Incoming | None:
-    if query.message is None or query.data is None:
-        return None
-    topic = _topic(query.message) if isinstance(query.message, Message) else None
-    chat = query.message.chat
-    return _incoming(chat, topic, _person(query.from_user, chat, bot), action=query.data)
-
-
-def _incoming(chat: Chat, topic: int | None, sender: Sender, text: str = "", action: str = "") -> Incoming:
-    return Incoming(
-        platform="telegram",
-        address=f"{chat.id}:{topic}" if topic else str(chat.id),
-        title=chat.effective_name or "",
-        is_group=chat.type != Chat.PRIVATE,
-        sender=sender,
-        text=text,
-        action=action,
-    )
-
-
-def _topic(message: Message) -> int | None:
-    """Replies in a group without topics have a thread as well, which is no place to write to."""
-    return message.message_thread_id if message.is_topic_message else None
-
-
-def _text_for(text: str, username: str) -> str | None:
-    """A text without `@ourname` behind its command, and as typed where it was copied from us; None: for another bot."""
-    text = text.replace(WORD_JOINER, "").strip()
-    command = _COMMAND.match(text)
-    if command is None or command[2] is None:
-        return text
-    return command[1] + text[command.end() :] if command[2].lower() == username.lower() else None
-
-
-def _sender(message: Message, bot: Bot) -> Sender | None:
-    """Who wrote a message. A chat that writes as itself is its anonymous admin; other bots are not listened to."""
-    chat, person = message.sender_chat, message.from_user
-    if chat:
-        is_itself = chat.id == message.chat.id
-        return Sender(str(chat.id), chat.effective_name or "", is_admin=always if is_itself else _never)
-    return _person(person, message.chat, bot) if person and not person.is_bot else None
-
-
-def _person(user: User, chat: Chat, bot: Bot) -> Sender:
-    is_admin = always if chat.type == Chat.PRIVATE else partial(_is_admin, bot, chat.id, user.id)
-    return Sender(str(user.id), user.full_name, user.language_code, is_admin)
-
-
-async def _is_admin(bot: Bot, chat_id: int, user_id: int) -> bool:
-    member = await bot.get_chat_member(chat_id, user_id)
-    return member.status in (ChatMember.OWNER, ChatMember.ADMINISTRATOR)
-
-
-async def _never() -> bool:
-    return False

@@ -1,0 +1,82 @@
+"""Incoming: what an update asks of us, in words that no platform owns."""
+
+import re
+from functools import partial
+
+from telegram import Bot, CallbackQuery, Chat, ChatMember, Message, Update, User
+
+from bot.commands.request import Incoming, Sender, always
+from bot.platforms.telegram.render import WORD_JOINER
+
+_COMMAND = re.compile(r"(/\w+)(?:@(\w+))?(?!\S)")
+
+
+def incoming_of(update: Update, bot: Bot) -> Incoming | None:
+    """What an update asks of us: a pressed button, a command, any text in a private chat; None for all the rest."""
+    if update.callback_query:
+        return _pressed(update.callback_query, bot)
+    message = update.message or update.channel_post
+    if message is None or not message.text or message.is_automatic_forward:
+        return None
+    text = _text_for(message.text, bot.username)
+    if text is None or not (text.startswith("/") or message.chat.type == Chat.PRIVATE):
+        return None
+    sender = _sender(message, bot)
+    return _incoming(message.chat, _topic(message), sender, text=text) if sender else None
+
+
+def _pressed(query: CallbackQuery, bot: Bot) -> Incoming | None:
+    if query.message is None or query.data is None:
+        return None
+    topic = _topic(query.message) if isinstance(query.message, Message) else None
+    chat = query.message.chat
+    return _incoming(chat, topic, _person(query.from_user, chat, bot), action=query.data)
+
+
+def _incoming(chat: Chat, topic: int | None, sender: Sender, text: str = "", action: str = "") -> Incoming:
+    return Incoming(
+        platform="telegram",
+        address=f"{chat.id}:{topic}" if topic else str(chat.id),
+        title=chat.effective_name or "",
+        is_group=chat.type != Chat.PRIVATE,
+        sender=sender,
+        text=text,
+        action=action,
+    )
+
+
+def _topic(message: Message) -> int | None:
+    """Replies in a group without topics have a thread as well, which is no place to write to."""
+    return message.message_thread_id if message.is_topic_message else None
+
+
+def _text_for(text: str, username: str) -> str | None:
+    """A text without `@ourname` behind its command, and as typed where it was copied from us; None: for another bot."""
+    text = text.replace(WORD_JOINER, "").strip()
+    command = _COMMAND.match(text)
+    if command is None or command[2] is None:
+        return text
+    return command[1] + text[command.end() :] if command[2].lower() == username.lower() else None
+
+
+def _sender(message: Message, bot: Bot) -> Sender | None:
+    """Who wrote a message. A chat that writes as itself is its anonymous admin; other bots are not listened to."""
+    chat, person = message.sender_chat, message.from_user
+    if chat:
+        is_itself = chat.id == message.chat.id
+        return Sender(str(chat.id), chat.effective_name or "", is_admin=always if is_itself else _never)
+    return _person(person, message.chat, bot) if person and not person.is_bot else None
+
+
+def _person(user: User, chat: Chat, bot: Bot) -> Sender:
+    is_admin = always if chat.type == Chat.PRIVATE else partial(_is_admin, bot, chat.id, user.id)
+    return Sender(str(user.id), user.full_name, user.language_code, is_admin)
+
+
+async def _is_admin(bot: Bot, chat_id: int, user_id: int) -> bool:
+    member = await bot.get_chat_member(chat_id, user_id)
+    return member.status in (ChatMember.OWNER, ChatMember.ADMINISTRATOR)
+
+
+async def _never() -> bool:
+    return False

@@ -1,0 +1,226 @@
+"""What people say, press and change in Telegram, and what they are answered, over a real socket."""
+
+import asyncio
+from collections.abc import AsyncIterator
+
+import pytest
+from structlog.testing import capture_logs
+
+from bot.cards.reply import Reply
+from bot.commands.request import Incoming
+from tests.servers.telegram import TelegramStub
+from tests.telegram_listener import (
+    ADA,
+    CHANNEL,
+    GROUP,
+    LIN,
+    Listener,
+    listening,
+    settings,
+    small_world,
+    until,
+    with_a_button,
+)
+
+
+@pytest.fixture
+async def stub() -> AsyncIterator[TelegramStub]:
+    async with small_world() as stub:
+        yield stub
+
+
+@pytest.fixture
+async def listener(stub: TelegramStub) -> AsyncIterator[Listener]:
+    listener = Listener()
+    async with listening(settings(stub), listener):
+        yield listener
+
+
+async def test_a_command_in_a_private_chat_is_answered(stub: TelegramStub, listener: Listener) -> None:
+    stub.say(ADA, ADA, "/start cs.\u2060CL")
+    message = await stub.wait_for(lambda message: message.chat_id == ADA)
+    assert message.text.replace("\u2060", "") == "You said /start cs.CL"
+    (incoming,) = listener.heard
+    assert (incoming.platform, incoming.address, incoming.title) == ("telegram", str(ADA), "Ada")
+    assert (incoming.text, incoming.is_group) == ("/start cs.CL", False)
+    assert (incoming.sender.id, incoming.sender.name, incoming.sender.language) == (str(ADA), "Ada", "zh-hans")
+    assert await incoming.sender.is_admin()
+
+
+async def test_any_text_counts_in_a_private_chat_but_only_our_commands_in_a_group(
+    stub: TelegramStub, listener: Listener
+) -> None:
+    stub.say(GROUP, ADA, "2502.14584")
+    stub.say(GROUP, ADA, "/start@another_bot")
+    stub.say(GROUP, ADA, "/status@Paperwire_Test_Bot now", thread=5)
+    stub.say(ADA, ADA, "2502.14584")
+    await until(lambda: len(listener.heard) == 2)
+    assert {(incoming.address, incoming.text) for incoming in listener.heard} == {
+        ("-100:5", "/status now"),
+        ("7", "2502.14584"),
+    }
+    answer = await stub.wait_for(lambda message: message.chat_id == GROUP)
+    assert answer.thread == 5
+
+
+async def test_administrators_of_a_group_are_known_and_others_are_not(stub: TelegramStub, listener: Listener) -> None:
+    stub.set_admin(GROUP, ADA)
+    stub.say(GROUP, ADA, "/status")
+    stub.say(GROUP, LIN, "/status")
+    stub.say(GROUP, ADA, "/status", sender_chat=GROUP)
+    stub.say(GROUP, LIN, "/status", sender_chat=CHANNEL)
+    stub.say(CHANNEL, LIN, "/status")
+    await until(lambda: len(listener.heard) == 5)
+    rights = {(one.address, one.sender.id): await one.sender.is_admin() for one in listener.heard}
+    assert rights == {
+        ("-100", "7"): True,
+        ("-100", "8"): False,
+        ("-100", "-100"): True,
+        ("-100", "-200"): False,
+        ("-200", "-200"): True,
+    }
+
+
+async def test_a_button_is_answered_at_once_and_its_action_handed_on(stub: TelegramStub, listener: Listener) -> None:
+    listener.answers = with_a_button
+    stub.say(GROUP, LIN, "/start", thread=5)
+    shown = await stub.wait_for(lambda message: message.chat_id == GROUP)
+    stub.press(shown.message_id, GROUP, LIN, "more:1")
+    await until(lambda: len(stub.messages) == 2)
+    incoming = listener.heard[-1]
+    assert (incoming.address, incoming.action, incoming.text) == ("-100:5", "more:1", "")
+    assert incoming.is_group
+    assert incoming.sender.id == str(LIN)
+    assert [call.status for call in stub.calls if call.method == "answerCallbackQuery"] == [200]
+
+
+async def test_a_group_that_becomes_a_supergroup_is_followed(stub: TelegramStub, listener: Listener) -> None:
+    stub.add_chat(-5, "group", "Lab")
+    stub.migrate(-5, -1005)
+    await until(lambda: listener.members)
+    assert listener.members == [("moved", "-5", "-1005")]
+
+
+async def test_a_flood_in_one_chat_does_not_hold_up_another(stub: TelegramStub, listener: Listener) -> None:
+    stub.add_user(7)
+    stub.add_user(8)
+    slow = asyncio.Event()
+
+    async def answers(incoming: Incoming) -> Reply | None:
+        if incoming.address == "7":
+            await slow.wait()
+        return Reply("heard")
+
+    listener.answers = answers
+    for _ in range(1_200):
+        stub.say(7, 7, "/help")
+    stub.say(8, 8, "/help")
+    await stub.wait_for(lambda message: message.chat_id == 8)
+    slow.set()
+
+
+async def test_being_thrown_out_and_let_in_again_is_told(stub: TelegramStub, listener: Listener) -> None:
+    stub.member_changed(ADA, "member", "kicked", by=ADA)
+    await until(lambda: len(listener.members) == 1)
+    stub.member_changed(ADA, "kicked", "member", by=ADA)
+    await until(lambda: len(listener.members) == 2)
+    stub.member_changed(GROUP, "administrator", "left", by=LIN)
+    await until(lambda: len(listener.members) == 3)
+    assert listener.members == [
+        ("left", "7", "blocked by the user"),
+        ("joined", "7"),
+        ("left", "-100", "not a member of the chat"),
+    ]
+
+
+async def test_a_chat_is_answered_in_order_and_does_not_hold_up_another(stub: TelegramStub) -> None:
+    first_may_end = asyncio.Event()
+
+    async def slowly(incoming: Incoming) -> Reply:
+        if incoming.text == "/slow":
+            await first_may_end.wait()
+        return Reply(text=f"answer to {incoming.text}")
+
+    listener = Listener(answers=slowly)
+    async with listening(settings(stub), listener):
+        stub.say(ADA, ADA, "/slow")
+        stub.say(ADA, ADA, "/quick")
+        stub.say(GROUP, LIN, "/other")
+        await stub.wait_for(lambda message: message.chat_id == GROUP)
+        first_may_end.set()
+        await until(lambda: len(stub.messages) == 3)
+    assert [message.text for message in stub.messages] == [
+        "answer to /other",
+        "answer to /slow",
+        "answer to /quick",
+    ]
+
+
+async def test_each_message_of_an_answer_takes_a_turn_of_its_chat(stub: TelegramStub) -> None:
+    async def long(_: Incoming) -> Reply:
+        return Reply(text="Word after word. " * 500)
+
+    listener = Listener(answers=long)
+    async with listening(settings(stub), listener):
+        stub.say(ADA, ADA, "/abstract")
+        await until(lambda: len(stub.messages) == 3)
+    assert listener.turns == [str(ADA)] * 3
+
+
+async def test_a_reply_waits_out_a_flood_and_one_that_fails_ends_nothing(
+    stub: TelegramStub, listener: Listener
+) -> None:
+    stub.fail_next("retry_after", seconds=9)
+    stub.say(ADA, ADA, "/one")
+    await stub.wait_for(lambda message: message.text == "You said /one")
+    assert 9 in listener.clock.slept
+    stub.fail_next("forbidden_blocked")
+    stub.say(ADA, ADA, "/two")
+    stub.say(ADA, ADA, "/three")
+    await stub.wait_for(lambda message: message.text == "You said /three")
+    assert len(stub.messages) == 2
+
+
+async def test_an_error_in_a_command_is_logged_and_the_next_one_answered(stub: TelegramStub) -> None:
+    async def fails(incoming: Incoming) -> Reply:
+        if incoming.text == "/bad":
+            raise ValueError
+        return Reply(text="fine")
+
+    with capture_logs() as logs:
+        async with listening(settings(stub), Listener(answers=fails)):
+            stub.say(ADA, ADA, "/bad")
+            stub.say(ADA, ADA, "/good")
+            await stub.wait_for(lambda message: message.text == "fine")
+    assert "telegram.update_failed" in [line["event"] for line in logs]
+
+
+async def test_the_menu_of_commands_speaks_english_and_chinese(stub: TelegramStub, listener: Listener) -> None:
+    await until(lambda: len(stub.commands) == 2)
+    assert [one["description"] for one in stub.commands["default", ""]] == ["Begin", "How things are"]
+    assert [one["description"] for one in stub.commands["default", "zh"]] == ["开始", "现状"]
+
+
+async def test_a_button_pressed_long_ago_is_still_obeyed(stub: TelegramStub, listener: Listener) -> None:
+    listener.answers = with_a_button
+    stub.say(ADA, ADA, "/start")
+    shown = await stub.wait_for(lambda message: message.text == "Hello")
+    stub.press(shown.message_id, ADA, ADA, "more:1")
+    stub.forget_queries()
+    await until(lambda: len(stub.messages) == 2)
+    assert [call.status for call in stub.calls if call.method == "answerCallbackQuery"] == [400]
+
+
+async def test_an_answer_that_cannot_be_parsed_arrives_as_plain_text(stub: TelegramStub, listener: Listener) -> None:
+    stub.fail_next("cannot_parse")
+    stub.say(ADA, ADA, "/one")
+    message = await stub.wait_for(lambda message: message.text == "You said /one")
+    assert "parse_mode" not in stub.calls[-1].params
+    assert message.entities == stub.messages[-1].entities
+
+
+async def test_answers_of_a_paid_broadcaster_are_paid_too(stub: TelegramStub) -> None:
+    async with listening(settings(stub).model_copy(update={"paid_broadcast": True}), Listener()):
+        stub.say(ADA, ADA, "/one")
+        await stub.wait_for(lambda message: message.text == "You said /one")
+    assert [call.params["allow_paid_broadcast"] for call in stub.calls if call.method == "sendMessage"] == [True]

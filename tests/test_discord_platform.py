@@ -1,30 +1,30 @@
-"""Discord over real sockets: what leaves, what becomes of it, and what people get when they say or press something."""
+"""Discord over real sockets: what people get when they say or press something, and what the bot hears of its places."""
 
 import asyncio
 import json
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
-from datetime import timedelta
-from types import SimpleNamespace
+from dataclasses import replace
 from typing import Any
 
-import aiohttp
 import discord
 import pytest
 import structlog
 import yarl
-from aiohttp.client_reqrep import ConnectionKey
 from pydantic import SecretStr
 
 from bot.cards.reply import Button, Reply
+from bot.clock import WallClock
 from bot.commands.request import Incoming
 from bot.config import Discord
-from bot.delivery.port import Gone, Outcome, Refused, Sent, Uncertain, Wait
+from bot.delivery.port import Outcome, Sent, Wait
+from bot.platforms.discord import connection
 from bot.platforms.discord import updates as updates_module
 from bot.platforms.discord.render import render
-from bot.platforms.discord.send import DiscordPlatform, classify, nonce_of
+from bot.platforms.discord.send import DiscordPlatform
 from bot.platforms.discord.updates import DiscordUpdates, SlashCommand
-from tests.servers.discord import DiscordStub
+from tests.servers.discord import EMBED, MEMBER, SEND, SEND_IN_THREADS, DiscordStub
+from tests.test_discord_render import CARD
 
 GUILD, CHANNEL, USER, MANAGER = 10 << 22, 11, 12, 13
 TOKEN = "MTA.abc.def-secret"
@@ -33,6 +33,8 @@ COMMANDS = (
     SlashCommand("paper", "Look a paper up", "查论文", "paper", "An arXiv id or link", "arXiv 编号或链接"),
 )
 HELLO = render(Reply("Hello"))[0]
+CALLBACK = r"POST /interactions/\d+/[^/]+/callback"
+ORIGINAL = r"PATCH /webhooks/\d+/[^/]+/messages/@original"
 
 
 @pytest.fixture
@@ -40,7 +42,7 @@ async def stub(monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[DiscordStub]:
     # Both are set for the whole process when the bot starts.
     monkeypatch.setattr(discord.http.Route, "BASE", "")
     monkeypatch.setattr(discord.gateway.DiscordWebSocket, "DEFAULT_GATEWAY", yarl.URL())
-    monkeypatch.setattr(updates_module, "FIRST_PAUSE", 0.05)
+    monkeypatch.setattr(connection, "FIRST_PAUSE", 0.05)
     async with DiscordStub(token=TOKEN) as stub:
         stub.rates = False
         stub.add_guild(GUILD, "Readers")
@@ -58,11 +60,15 @@ class Bot:
         self.heard: list[Incoming] = []
         self.news: list[tuple[str, ...]] = []
         self.reply: Reply | None = Reply("Well.")
-        self.updates = DiscordUpdates(settings, COMMANDS, self._answer, self._left, self._joined)
-        self.platform = DiscordPlatform(self.updates.http)
+        self.may_answer = asyncio.Event()
+        self.may_answer.set()
+        clock = WallClock()
+        self.updates = DiscordUpdates(settings, clock, COMMANDS, self._answer, self._left, self._joined)
+        self.platform = DiscordPlatform(self.updates, clock)
 
     async def _answer(self, incoming: Incoming) -> Reply | None:
         self.heard.append(incoming)
+        await self.may_answer.wait()
         return self.reply
 
     async def _left(self, address: str, reason: str) -> None:
@@ -71,6 +77,21 @@ class Bot:
     async def _joined(self, address: str) -> None:
         self.news.append(("joined", address))
 
+    @property
+    def welcomed(self) -> list[str]:
+        """The places that it came, or came back, to."""
+        return [address for news, address, *_ in self.news if news == "joined"]
+
+    @property
+    def abandoned(self) -> list[str]:
+        """The places that are gone."""
+        return [address for news, address, *_ in self.news if news == "left"]
+
+    def knows(self, guild_id: int) -> bool:
+        """Whether it has heard of a server."""
+        client = self.updates.client()
+        return client is not None and client.get_guild(guild_id) is not None
+
 
 async def until(holds: Callable[[], bool]) -> None:
     async with asyncio.timeout(5):
@@ -78,13 +99,13 @@ async def until(holds: Callable[[], bool]) -> None:
             await asyncio.sleep(0.01)
 
 
-def settings_for(stub: DiscordStub, token: str = TOKEN) -> Discord:
-    return Discord(token=SecretStr(token), api_url=stub.api_url, gateway_url=stub.gateway_url)
+def settings_for(stub: DiscordStub, token: str = TOKEN, **more: Any) -> Discord:
+    return Discord(token=SecretStr(token), api_url=stub.api_url, gateway_url=stub.gateway_url, **more)
 
 
 @asynccontextmanager
-async def running(stub: DiscordStub) -> AsyncIterator[Bot]:
-    bot = Bot(settings_for(stub))
+async def running(stub: DiscordStub, **more: Any) -> AsyncIterator[Bot]:
+    bot = Bot(settings_for(stub, **more))
     await bot.updates.start()
     await until(lambda: stub.connected)
     yield bot
@@ -99,97 +120,6 @@ async def bot(stub: DiscordStub) -> AsyncIterator[Bot]:
 
 async def send(bot: Bot, key: str = "digest-7-0", address: int = CHANNEL) -> Outcome:
     return await bot.platform.send(str(address), HELLO, key)
-
-
-async def test_a_message_arrives_and_mentions_nobody(stub: DiscordStub, bot: Bot) -> None:
-    outcome = await send(bot)
-    (message,) = stub.messages
-    assert outcome == Sent(str(message.message_id))
-    assert (message.content, message.nonce, message.allowed_mentions) == ("Hello", "digest-7-0", {"parse": []})
-
-
-@pytest.mark.parametrize("key", ["d7-0", "access-discord-1234567890123456789-42-0"])
-async def test_a_key_of_any_length_makes_a_nonce_that_discord_takes(key: str) -> None:
-    assert len(nonce_of(key)) <= 25
-    assert nonce_of(key) == nonce_of(key) != nonce_of(key + "1")
-
-
-async def test_a_repeat_with_the_same_key_is_the_same_message(stub: DiscordStub, bot: Bot) -> None:
-    stub.fail_next("reset_after")
-    assert isinstance(await send(bot), Uncertain)
-    assert isinstance(await send(bot), Sent)
-    assert len(stub.messages) == 1
-    await send(bot, key="digest-7-1")
-    assert len(stub.messages) == 2
-
-
-async def test_a_429_is_sat_out(stub: DiscordStub, bot: Bot) -> None:
-    stub.fail_next("rate", retry_after=0.1)
-    assert isinstance(await send(bot), Sent)
-
-
-async def test_a_429_that_lasts_too_long_is_told_to_the_courier(stub: DiscordStub, bot: Bot) -> None:
-    stub.fail_next("rate", retry_after=600.0)
-    outcome = await send(bot)
-    assert isinstance(outcome, Wait)
-    assert outcome.after == timedelta(seconds=600)
-
-
-@pytest.mark.parametrize("code", [10003, 10004, 50001, 50007, 50008, 50013, 50278, 160005])
-async def test_a_chat_that_cannot_be_written_to_is_gone(stub: DiscordStub, bot: Bot, code: int) -> None:
-    stub.fail_next(code)
-    assert isinstance(await send(bot), Gone)
-
-
-@pytest.mark.parametrize("code", [50035, 50006, 200000, 240000])
-async def test_a_message_that_discord_will_never_take_is_refused(stub: DiscordStub, bot: Bot, code: int) -> None:
-    stub.fail_next(code)
-    assert isinstance(await send(bot), Refused)
-
-
-async def test_a_server_that_has_no_time_gets_it_again(stub: DiscordStub, bot: Bot) -> None:
-    stub.fail_next(503)
-    assert isinstance(await send(bot), Uncertain)
-
-
-@pytest.mark.parametrize("kind", [401, "rate_without_via"])
-async def test_a_refused_token_or_a_ban_silences_everything(stub: DiscordStub, bot: Bot, kind: int | str) -> None:
-    stub.fail_next(kind)
-    outcome = await send(bot)
-    assert isinstance(outcome, Wait)
-    assert outcome.whole_platform
-    assert TOKEN not in outcome.reason
-
-
-def http_error(status: int, code: int = 0) -> discord.HTTPException:
-    response: Any = SimpleNamespace(status=status, reason="")
-    return discord.HTTPException(response, {"code": code, "message": "no"})
-
-
-NO_ROUTE = aiohttp.ClientConnectorError(ConnectionKey("x", 443, True, True, None, None, None), OSError("no route"))
-
-
-@pytest.mark.parametrize(
-    ("error", "outcome"),
-    [
-        (http_error(404), Wait),
-        (http_error(403, 40003), Wait),
-        (http_error(400, 12345), Refused),
-        (NO_ROUTE, Wait),
-        (aiohttp.ServerDisconnectedError(), Uncertain),
-        (ConnectionResetError(), Uncertain),
-        (TimeoutError(), Uncertain),
-        (ValueError("no JSON"), Uncertain),
-    ],
-)
-def test_every_failure_has_its_outcome(error: Exception, outcome: type[Outcome]) -> None:
-    assert isinstance(classify(error), outcome)
-
-
-async def test_before_discord_is_connected_messages_wait(stub: DiscordStub) -> None:
-    outcome = await send(Bot(settings_for(stub)))
-    assert isinstance(outcome, Wait)
-    assert stub.calls == []
 
 
 async def test_commands_are_offered_in_both_languages(stub: DiscordStub, bot: Bot) -> None:
@@ -246,23 +176,19 @@ async def test_nothing_to_say_takes_the_thinking_away(stub: DiscordStub, bot: Bo
 
 
 async def test_channels_that_go_are_told(stub: DiscordStub, bot: Bot) -> None:
-    await until(lambda: bool(bot.updates._client and bot.updates._client.guilds))
+    await until(lambda: bot.knows(GUILD))
     stub.add_channel(70, GUILD, "thread", type=11, parent_id=CHANNEL)
     stub.add_channel(71, GUILD, "other")
     stub.remove_channel(70)
     stub.remove_channel(71)
-    await until(lambda: len(bot.news) == 2)
+    await until(lambda: len(bot.abandoned) == 2)
     stub.remove_guild(GUILD)
-    await until(lambda: len(bot.news) == 3)
-    assert [(news, address) for news, address, _ in bot.news] == [
-        ("left", "70"),
-        ("left", "71"),
-        ("left", str(CHANNEL)),
-    ]
+    await until(lambda: len(bot.abandoned) == 3)
+    assert bot.abandoned == ["70", "71", str(CHANNEL)]
 
 
 async def test_channels_of_a_server_that_takes_the_bot_in_are_told(stub: DiscordStub, bot: Bot) -> None:
-    await until(lambda: bool(bot.updates._client and bot.updates._client.is_ready()))
+    await until(lambda: bool((client := bot.updates.client()) and client.is_ready()))
     stub.add_channel(80, GUILD + 5, "papers")
     stub.add_guild(GUILD + 5, "Physics")
     await until(lambda: bot.news == [("joined", "80")])
@@ -279,7 +205,7 @@ async def test_an_unreachable_discord_is_told_once_and_tried_until_it_answers(st
     stub.fail_next(503, times=3, on="GET /users/@me")
     with structlog.testing.capture_logs() as logs:
         async with running(stub) as bot:
-            await until(lambda: bot.updates.http() is not None)
+            await until(lambda: bot.updates.client() is not None)
             assert isinstance(await send(bot), Sent)
     assert [line["event"] for line in logs if line["log_level"] == "warning"] == ["discord.unreachable"]
 
@@ -307,3 +233,158 @@ async def test_a_wrong_token_is_told_without_the_token(
     assert [line["event"] for line in logs] == ["discord.token_refused"]
     assert "guessed.to.kennung" not in json.dumps(logs) + caplog.text + "".join(capsys.readouterr())
     assert len(stub.calls) == 1
+
+
+# Answers that go wrong.
+
+
+@pytest.mark.parametrize(("fault", "times"), [(10062, 1), ("reset_before", 2)])
+async def test_what_cannot_be_acknowledged_in_time_is_not_done(
+    stub: DiscordStub, bot: Bot, fault: int | str, times: int
+) -> None:
+    stub.fail_next(fault, times, on=CALLBACK)
+    with structlog.testing.capture_logs() as logs:
+        stub.command(CHANNEL, USER, "status")
+        await until(lambda: bool(logs))
+    assert [line["event"] for line in logs] == ["discord.too_late"]
+    assert bot.heard == []
+    assert (await stub.reply_to(stub.command(CHANNEL, USER, "status")))["content"] == "Well."
+
+
+@pytest.mark.parametrize("fault", [10008, 10015, 50027, 401, 503, "reset_before", "rate_without_via"])
+async def test_an_answer_that_cannot_be_given_stops_nothing(
+    stub: DiscordStub, bot: Bot, fault: int | str, caplog: pytest.LogCaptureFixture
+) -> None:
+    stub.fail_next(fault, on=ORIGINAL)
+    with structlog.testing.capture_logs() as logs:
+        stub.command(CHANNEL, USER, "status")
+        await until(lambda: bool(logs))
+    assert [(line["event"], line["log_level"]) for line in logs] == [("discord.not_answered", "warning")]
+    assert (await stub.reply_to(stub.command(CHANNEL, USER, "status")))["content"] == "Well."
+    assert "Traceback" not in caplog.text
+
+
+async def test_an_acknowledgement_whose_answer_is_lost_counts(stub: DiscordStub, bot: Bot) -> None:
+    stub.fail_next("reset_after", on=CALLBACK)
+    asked = stub.command(CHANNEL, USER, "status")
+    assert (await stub.reply_to(asked))["content"] == "Well."
+    assert [call.status for call in stub.calls if "/callback" in call.path] == [0, 400]
+    assert len(bot.heard) == 1
+
+
+async def test_an_answer_that_discord_does_not_take_comes_plain(stub: DiscordStub, bot: Bot) -> None:
+    bot.reply = Reply("A paper", cards=(replace(CARD, url="http://"),))
+    asked = stub.command(CHANNEL, USER, "status")
+    reply = await stub.reply_to(asked)
+    assert reply["content"].startswith("A paper")
+    assert "http://" in reply["content"]
+
+
+async def test_who_is_being_answered_when_the_bot_stops_gets_the_answer(stub: DiscordStub, bot: Bot) -> None:
+    bot.may_answer.clear()
+    asked = stub.command(CHANNEL, USER, "status")
+    await until(lambda: bool(bot.heard))
+    stopping = asyncio.create_task(bot.updates.stop())
+    await asyncio.sleep(0.05)
+    late = stub.command(CHANNEL, USER, "status")
+    bot.may_answer.set()
+    await stopping
+    assert asked.replies[-1]["content"] == "Well."
+    assert late.replies == []
+
+
+async def test_nobody_keeps_the_bot_from_stopping(stub: DiscordStub, bot: Bot, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(updates_module, "FINISH_WITHIN", 0.1)
+    bot.may_answer.clear()
+    stub.command(CHANNEL, USER, "status")
+    await until(lambda: bool(bot.heard))
+    async with asyncio.timeout(3):
+        await bot.updates.stop()
+    assert bot.updates.client() is None
+
+
+# Places that open again.
+
+
+async def test_a_channel_that_lets_the_bot_write_again_is_told(stub: DiscordStub, bot: Bot) -> None:
+    await until(lambda: bot.knows(GUILD))
+    stub.add_channel(70, GUILD, "thread", type=11, parent_id=CHANNEL)
+    await until(lambda: bot.welcomed == ["70"])
+    bot.news.clear()
+    for denied in (SEND | SEND_IN_THREADS, EMBED):
+        stub.deny(CHANNEL, denied)
+        stub.deny(CHANNEL, 0)
+        await until(lambda: sorted(bot.welcomed) == [str(CHANNEL), "70"])
+        bot.news.clear()
+
+
+async def test_a_role_that_lets_the_bot_write_again_is_told(stub: DiscordStub, bot: Bot) -> None:
+    await until(lambda: bot.knows(GUILD))
+    stub.add_channel(71, GUILD, "closed")
+    stub.deny(71)
+    stub.set_everyone(GUILD, MEMBER & ~SEND)
+    stub.set_everyone(GUILD, MEMBER)
+    await until(lambda: bool(bot.news))
+    assert bot.news == [("joined", str(CHANNEL))]
+
+
+async def test_a_time_out_that_is_lifted_is_told(stub: DiscordStub, bot: Bot) -> None:
+    await until(lambda: bot.knows(GUILD))
+    stub.time_out(GUILD, "2999-01-01T00:00:00+00:00")
+    stub.time_out(GUILD, None)
+    await until(lambda: bool(bot.news))
+    assert bot.news == [("joined", str(CHANNEL))]
+
+
+@pytest.mark.parametrize(("archived", "locked"), [(True, False), (False, True), (True, True)])
+async def test_a_thread_that_is_opened_again_is_told(stub: DiscordStub, bot: Bot, archived: bool, locked: bool) -> None:
+    await until(lambda: bot.knows(GUILD))
+    stub.add_channel(70, GUILD, "thread", type=11, parent_id=CHANNEL)
+    await until(lambda: bot.welcomed == ["70"])
+    bot.news.clear()
+    stub.set_thread(70, archived, locked)
+    asked = stub.command(CHANNEL, USER, "status")
+    await stub.reply_to(asked)
+    assert bot.news == []
+    stub.set_thread(70)
+    await until(lambda: bot.news == [("joined", "70")])
+
+
+# Shards.
+
+
+async def test_each_process_hears_of_the_servers_of_its_shards(stub: DiscordStub) -> None:
+    odd = 11 << 22
+    stub.add_guild(odd, "Physics")
+    stub.add_channel(90, odd, "papers")
+    async with (
+        running(stub, shard_count=2, shard_ids=(0,)) as first,
+        running(stub, shard_count=2, shard_ids=(1,)) as second,
+    ):
+        await until(lambda: stub.connected_shards == {(0, 2), (1, 2)})
+        await until(lambda: first.knows(GUILD) and second.knows(odd))
+        assert not first.knows(odd)
+        assert not second.knows(GUILD)
+        await stub.reply_to(stub.command(CHANNEL, USER, "status"))
+        await stub.reply_to(stub.command(90, USER, "status"))
+        await stub.reply_to(stub.command(stub.dm(USER), USER, "status"))
+        assert [incoming.title for incoming in second.heard] == ["Physics#papers"]
+        assert len(first.heard) == 2
+        # Any process can send anywhere.
+        assert isinstance(await send(first, "a", 90), Sent)
+        assert isinstance(await send(second, "b", CHANNEL), Sent)
+    offers = [call for call in stub.calls if call.method == "PUT"]
+    assert len(offers) == 1
+
+
+async def test_one_process_can_have_several_shards(stub: DiscordStub, monkeypatch: pytest.MonkeyPatch) -> None:
+    async def at_once(*_: Any, **__: Any) -> None:
+        """discord.py waits 5 seconds before each further shard."""
+
+    monkeypatch.setattr(discord.Client, "before_identify_hook", at_once)
+    odd = 11 << 22
+    stub.add_guild(odd, "Physics")
+    async with running(stub, shard_count=3, shard_ids=(1, 2)) as bot:
+        await until(lambda: stub.connected_shards == {(1, 3), (2, 3)})
+        await until(lambda: bot.knows(GUILD) and bot.knows(odd))
+        assert stub.commands == {}

@@ -11,7 +11,7 @@ import pytest
 import yarl
 from discord import app_commands
 
-from .discord import EMBED, READ_HISTORY, DiscordStub, Message, Pings, mentions
+from .discord import DiscordStub, Message, Pings, mentions
 
 GUILD, CHANNEL, USER, MANAGER = 10 << 22, 11, 12, 13
 
@@ -29,9 +29,9 @@ class Clock:
 class Bot(discord.Client):
     """A client with two commands and one button."""
 
-    def __init__(self, intents: discord.Intents | None = None) -> None:
+    def __init__(self, intents: discord.Intents | None = None, **options: Any) -> None:
         # discord.py waits this long for further guilds before it says that it is ready.
-        super().__init__(intents=intents or discord.Intents.default(), guild_ready_timeout=0.05)
+        super().__init__(intents=intents or discord.Intents.default(), guild_ready_timeout=0.05, **options)
         self.tree = app_commands.CommandTree(self)
         self.locales: list[str] = []
 
@@ -143,6 +143,37 @@ async def test_a_sharded_bot_finds_the_gateway_through_rest(stub: DiscordStub) -
         await listening
 
 
+async def test_a_shard_hears_of_its_own_guilds_alone(stub: DiscordStub) -> None:
+    stub.shards, odd = 2, 11 << 22
+    stub.add_guild(odd, "Physics")
+    for shard, name in ((0, "Readers"), (1, "Physics")):
+        async with Bot(shard_id=shard, shard_count=2) as bot:
+            await bot.login(stub.token)
+            listening = asyncio.create_task(bot.connect())
+            await bot.wait_until_ready()
+            assert stub.connected_shards == {(shard, 2)}
+            assert [guild.name for guild in bot.guilds] == [name]
+            assert (await bot.http.get_bot_gateway())[0] == 2
+            await bot.close()
+            await listening
+
+
+async def test_a_shard_that_does_not_exist_is_refused(stub: DiscordStub) -> None:
+    async with Bot(shard_id=2, shard_count=2) as bot:
+        await bot.login(stub.token)
+        with pytest.raises(discord.ConnectionClosed, match="4010"):
+            await bot.connect(reconnect=False)
+
+
+async def test_a_shard_takes_2500_guilds(stub: DiscordStub) -> None:
+    for number in range(2_500):
+        stub.add_guild((20 + number) << 22, "One of many")
+    async with Bot() as bot:
+        await bot.login(stub.token)
+        with pytest.raises(discord.ConnectionClosed, match="4011"):
+            await bot.connect(reconnect=False)
+
+
 async def test_a_wrong_token_is_refused(stub: DiscordStub) -> None:
     async with Bot() as bot:
         with pytest.raises(discord.LoginFailure):
@@ -250,33 +281,11 @@ async def test_an_embed_arrives_and_stands_in_the_history(stub: DiscordStub, cha
     assert [message async for message in channel.history(limit=5)] == []
 
 
-async def test_the_history_is_paged_from_any_point(stub: DiscordStub, channel: discord.TextChannel) -> None:
-    stub.rates = False
-    sent = [await channel.send(str(number)) for number in range(7)]
-    after = [message.content async for message in channel.history(after=sent[1], limit=3)]
-    before = [message.content async for message in channel.history(before=sent[3], limit=2)]
-    assert (after, before) == (["2", "3", "4"], ["2", "1"])
-    stub.deny(CHANNEL, READ_HISTORY)
-    assert [message async for message in channel.history()] == []
-
-
 async def test_a_file_arrives_as_an_attachment(stub: DiscordStub, channel: discord.TextChannel, tmp_path: Any) -> None:
     path = tmp_path / "papers.bib"
     path.write_text("@misc{}")
     sent = await channel.send("All of them", file=discord.File(path))
     assert [(each.filename, each.size) for each in sent.attachments] == [("papers.bib", 7)]
-
-
-async def test_a_repeated_nonce_gives_the_first_message_for_three_minutes(
-    stub: DiscordStub, clock: Clock, channel: discord.TextChannel
-) -> None:
-    first = await channel.send("Digest", nonce="digest-7-1")
-    clock.time += 179
-    again = await channel.send("Digest", nonce="digest-7-1")
-    assert (again.id, len(stub.messages)) == (first.id, 1)
-    clock.time += 2
-    later = await channel.send("Digest", nonce="digest-7-1")
-    assert later.id != first.id
 
 
 async def test_acceptance_is_told_before_the_answer_leaves(stub: DiscordStub, channel: discord.TextChannel) -> None:
@@ -367,84 +376,6 @@ async def test_commands_that_clients_could_not_show_are_refused(
     async with post(stub, command, f"/applications/{stub.application_id}/commands") as response:
         assert response.status == 400
         assert wrong in await response.text()
-
-
-async def test_places_that_a_bot_cannot_write_to_say_why(stub: DiscordStub, channel: discord.TextChannel) -> None:
-    stub.deny(CHANNEL, EMBED)
-    with pytest.raises(discord.Forbidden, match="50013"):
-        await channel.send(embed=discord.Embed(title="x"))
-    stub.remove_channel(CHANNEL)
-    with pytest.raises(discord.NotFound, match="10003"):
-        await channel.send("x")
-    stub.close_dm(USER)
-    async with post(stub, {"content": "x"}, f"/channels/{stub.dm(USER)}/messages") as response:
-        assert (await response.json())["code"] == 50007
-
-
-async def test_a_channel_takes_five_messages_in_five_seconds(stub: DiscordStub, clock: Clock) -> None:
-    async def send() -> tuple[int, str | None, str | None]:
-        async with post(stub, {"content": "x"}) as response:
-            return response.status, response.headers.get("X-RateLimit-Remaining"), response.headers.get("Via")
-
-    assert [(await send())[1] for _ in range(5)] == ["4", "3", "2", "1", "0"]
-    clock.time += 4.9
-    assert await send() == (429, "0", "1.1 google")
-    clock.time += 0.1
-    assert (await send())[0] == 200
-    assert (stub.http_429, len(stub.messages)) == (1, 6)
-
-
-async def test_all_routes_together_take_fifty_requests_a_second(stub: DiscordStub) -> None:
-    for number in range(60, 111):
-        stub.add_channel(number, GUILD, "many")
-        async with post(stub, {"content": "x"}, f"/channels/{number}/messages") as response:
-            answer = await response.json()
-    assert (response.status, answer["global"]) == (429, True)
-
-
-async def test_a_429_is_obeyed_by_discord_py(stub: DiscordStub, channel: discord.TextChannel) -> None:
-    stub.fail_next("rate", retry_after=0.2)
-    await channel.send("patient")
-    assert [call.status for call in stub.calls if call.method == "POST"] == [429, 200]
-    stub.fail_next("rate_without_via")
-    with pytest.raises(discord.HTTPException, match="429"):
-        await channel.send("banned")
-    assert stub.http_429 == 2
-
-
-@pytest.mark.parametrize(
-    ("kind", "error"),
-    [
-        (10003, discord.NotFound),
-        (50001, discord.Forbidden),
-        (50007, discord.Forbidden),
-        (200000, discord.HTTPException),
-        (401, discord.HTTPException),
-        (503, discord.DiscordServerError),
-        ("reset_before", aiohttp.ClientConnectionError),
-    ],
-)
-async def test_a_failure_on_order_reaches_the_bot_once(
-    stub: DiscordStub, channel: discord.TextChannel, kind: int | str, error: type[Exception]
-) -> None:
-    stub.fail_next(kind, channel_id=CHANNEL)
-    with pytest.raises(error):
-        await channel.send("x")
-    assert stub.messages == []
-    await channel.send("x")
-    assert len(stub.messages) == 1
-
-
-async def test_a_message_whose_answer_is_lost_was_accepted(stub: DiscordStub, channel: discord.TextChannel) -> None:
-    stub.fail_next("reset_after")
-    with pytest.raises(aiohttp.ClientConnectionError):
-        await channel.send("lost", nonce="1")
-    stub.fail_next("stall_after")
-    with pytest.raises(TimeoutError):
-        await asyncio.wait_for(channel.send("held", nonce="2"), 0.1)
-    assert [message.content for message in stub.messages] == ["lost", "held"]
-    await channel.send("lost", nonce="1")
-    assert len(stub.messages) == 2
 
 
 EVERYBODY = "@everyone <@12> <@!13> <@&14>"

@@ -46,7 +46,7 @@ def render(reply: Reply) -> list[str]:
 def _parts(reply: Reply) -> Iterator[_Part]:
     title = _line(reply.title, limits.EMBED_TITLE)
     header = _joined("\n", [_bold(title), escaped(plain(reply.text))])
-    yield from (_Part(content=piece) for piece in _split(header, limits.CONTENT))
+    yield from (_Part(content=piece) for piece in split(header, limits.CONTENT))
     yield from (_Part(embed=_embed(card), buttons=card.buttons, number=card.number) for card in reply.cards)
     if footer := _line(reply.footer, limits.CONTENT):
         yield _Part(embed={"description": footer})
@@ -130,7 +130,7 @@ def _italic(text: str) -> str:
 
 def _line(text: str, at_most: int = _LONGEST_LINE) -> str:
     """An outside text as one line, escaped; past `at_most` characters it is cut after a sentence or a word."""
-    pieces = _split(escaped(" ".join(plain(text).split())), at_most - 1)
+    pieces = split(escaped(" ".join(plain(text).split())), at_most - 1)
     return pieces[0] + "…" if len(pieces) > 1 else "".join(pieces)
 
 
@@ -144,7 +144,7 @@ def escaped(text: str) -> str:
     return escape_mentions(_LIST.sub(r"\1\\", text))
 
 
-def _split(text: str, at_most: int) -> list[str]:
+def split(text: str, at_most: int) -> list[str]:
     """Escaped text in pieces: cut after lines; if one is too long, after sentences; then words; then anywhere."""
     cuts = [re.split(mark, text) for mark in (_AFTER_LINE, _AFTER_SENTENCE, _AFTER_WORD)]
     # A backslash stays with what it escapes.

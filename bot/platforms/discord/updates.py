@@ -2,29 +2,32 @@
 
 import asyncio
 import json
-import logging
-from collections.abc import Awaitable, Callable, Iterator, Sequence
-from contextlib import suppress
+from collections.abc import Awaitable, Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any, cast
 
+import aiohttp
 import discord
 import structlog
-import yarl
 from discord import app_commands
 from discord.app_commands import locale_str
-from discord.gateway import DiscordWebSocket
-from discord.http import HTTPClient, Route
+from discord.http import Route
 
 from bot.cards.reply import Reply
+from bot.clock import Clock
 from bot.commands.request import Incoming, Sender, always
 from bot.config import Discord
+from bot.platforms.discord.connection import LONGEST_RATE_LIMIT, DiscordSender
+from bot.platforms.discord.instead import instead
 from bot.platforms.discord.render import Json, render
 
-FIRST_PAUSE, LONGEST_PAUSE = 1.0, 300.0
-"""Seconds between attempts to log in: doubled each time."""
-LONGEST_RATE_LIMIT = 30.0
-"""Seconds for which discord.py may hold a request back before it raises RateLimited."""
+FINISH_WITHIN = 2.5
+"""Seconds in which those who were being answered when the bot stops still get their answer."""
+
+# https://discord.com/developers/docs/topics/opcodes-and-status-codes#json
+_TOO_LATE, _ALREADY_ACKNOWLEDGED, _MALFORMED = 10062, 40060, 50035
+
+Place = discord.abc.GuildChannel | discord.Thread
 
 log = structlog.get_logger(__name__)
 
@@ -41,73 +44,54 @@ class SlashCommand:
     argument_chinese: str = ""
 
 
-class DiscordUpdates:
+class DiscordUpdates(DiscordSender):
     """Listens to Discord and answers. It asks for no privileged intent: commands and buttons need none.
 
-    `left` and `joined` are called for every channel and thread of a server that the bot leaves or joins, subscribed
-    or not; `left` also for each one that is deleted.
+    `left` is called for every channel and thread of a server that the bot leaves, subscribed or not, and for each one
+    that is deleted; `joined` for those of a server that takes it in, and for each one in which it may write again.
     """
 
     def __init__(
         self,
         settings: Discord,
+        clock: Clock,
         commands: Sequence[SlashCommand],
         answer: Callable[[Incoming], Awaitable[Reply | None]],
         left: Callable[[str, str], Awaitable[None]],
         joined: Callable[[str], Awaitable[None]],
     ) -> None:
-        self._settings = settings
+        super().__init__(settings, clock)
+        self._shards = settings.shard_ids or tuple(range(settings.shard_count))
         self._commands = commands
         self._answer = answer
         self._left = left
         self._joined = joined
-        self._client: discord.Client | None = None
-        self._pause = FIRST_PAUSE
-        self._running: asyncio.Task[None] | None = None
-
-    def http(self) -> HTTPClient | None:
-        """The wire of the client that is logged in; None while none is. Made for DiscordPlatform."""
-        return self._client.http if self._client else None
-
-    async def start(self) -> None:
-        """Connect in the background, and again whenever that fails; a token that Discord refuses ends it."""
-        Route.BASE = self._settings.api_url or Route.BASE
-        if self._settings.gateway_url:
-            DiscordWebSocket.DEFAULT_GATEWAY = yarl.URL(self._settings.gateway_url)
-        # It writes a traceback for each attempt to reconnect; what happened is told here.
-        logging.getLogger("discord.client").setLevel(logging.CRITICAL)
-        self._running = asyncio.create_task(self._run())
+        self._answering: set[asyncio.Task[Any]] = set()
+        self._stopping = False
 
     async def stop(self) -> None:
-        """Leave Discord."""
-        if self._running:
-            self._running.cancel()
-            with suppress(asyncio.CancelledError):
-                await self._running
+        """Hear nobody any more, give those who are being answered their answer, and leave Discord."""
+        self._stopping = True
+        if self._answering:
+            _, late = await asyncio.wait(self._answering, timeout=FINISH_WITHIN)
+            for task in late:
+                task.cancel()
+        await super().stop()
 
-    async def _run(self) -> None:
-        while True:
-            try:
-                await self._listen()
-            except discord.LoginFailure:
-                log.error("discord.token_refused", fix="reset the token in the developer portal, then set it anew")
-                return
-            except Exception as error:
-                if self._pause == FIRST_PAUSE:
-                    log.warning("discord.unreachable", reason=str(error) or type(error).__name__, trying_again=True)
-            finally:
-                self._client = None
-            await asyncio.sleep(self._pause)
-            self._pause = min(self._pause * 2, LONGEST_PAUSE)
+    def _new_client(self) -> discord.Client:
+        options: dict[str, Any] = {
+            "intents": discord.Intents(guilds=True),
+            "member_cache_flags": discord.MemberCacheFlags.none(),
+            "max_messages": None,
+            "max_ratelimit_timeout": LONGEST_RATE_LIMIT,
+            "http_trace": self._trace,
+            "shard_count": self._settings.shard_count,
+        }
+        if len(self._shards) == 1:
+            return discord.Client(shard_id=self._shards[0], **options)
+        return discord.AutoShardedClient(shard_ids=list(self._shards), **options)
 
-    async def _listen(self) -> None:
-        # discord.py cannot open a client again that was closed: each attempt gets its own.
-        client = discord.Client(
-            intents=discord.Intents(guilds=True),
-            member_cache_flags=discord.MemberCacheFlags.none(),
-            max_messages=None,
-            max_ratelimit_timeout=LONGEST_RATE_LIMIT,
-        )
+    async def _use(self, client: discord.Client) -> None:
         for event in (
             self.on_ready,
             self.on_disconnect,
@@ -117,17 +101,22 @@ class DiscordUpdates:
             self.on_guild_remove,
             self.on_guild_channel_delete,
             self.on_raw_thread_delete,
+            self.on_guild_channel_update,
+            self.on_guild_role_update,
+            self.on_guild_role_delete,
+            self.on_member_update,
+            self.on_thread_update,
+            self.on_thread_join,
         ):
             client.event(event)
         tree = app_commands.CommandTree(client)
         for command in self._commands:
             tree.add_command(self._command(command))
-        async with client:
-            await client.login(self._settings.token.get_secret_value())
+        if 0 in self._shards:
             await tree.set_translator(_Chinese())
             await tree.sync()
-            self._client = client
-            await client.connect()
+        self._client = client
+        await client.connect()
 
     def _command(self, command: SlashCommand) -> app_commands.Command[Any, ..., None]:
         async def bare(interaction: discord.Interaction) -> None:
@@ -148,33 +137,46 @@ class DiscordUpdates:
         )
 
     async def _respond(self, interaction: discord.Interaction, *, text: str = "", action: str = "") -> None:
+        task = asyncio.current_task()
+        if self._stopping or task is None:
+            return
+        self._answering.add(task)
         try:
-            # Discord wants to hear something within 3 seconds; after this there are 15 minutes.
-            await interaction.response.defer(thinking=True)
-            reply = await self._answer(incoming(interaction, text, action))
-            await self._show(interaction, render(reply) if reply else [])
+            if await _acknowledged(interaction):
+                reply = await self._answer(incoming(interaction, text, action))
+                await self._show(interaction, render(reply) if reply else [])
+        except (discord.DiscordException, aiohttp.ClientError) as error:
+            log.warning("discord.not_answered", reason=str(error), text=text[:40], action=action)
         except Exception:
             log.exception("discord.not_answered", text=text[:40], action=action)
+        finally:
+            self._answering.discard(task)
 
     async def _show(self, interaction: discord.Interaction, payloads: Sequence[str]) -> None:
         """The first message takes the place of "is thinking", the others follow it; without any, that goes away."""
         if not payloads:
             await interaction.delete_original_response()
+        token: dict[str, Any] = {"webhook_id": interaction.application_id, "webhook_token": interaction.token}
+        follow_up = Route("POST", "/webhooks/{webhook_id}/{webhook_token}", **token)
+        route = Route("PATCH", "/webhooks/{webhook_id}/{webhook_token}/messages/@original", **token)
         # discord.py would keep every View that it sends, for ever: buttons go out in the API's own form instead.
-        for position, payload in enumerate(payloads):
-            method, path = ("POST", "") if position else ("PATCH", "/messages/@original")
-            route = Route(
-                method,
-                "/webhooks/{webhook_id}/{webhook_token}" + path,
-                webhook_id=interaction.application_id,
-                webhook_token=interaction.token,
-            )
-            await interaction.client.http.request(route, json=json.loads(payload))
+        http = interaction.client.http
+        for payload in payloads:
+            try:
+                await http.request(route, json=json.loads(payload))
+            except discord.HTTPException as error:
+                replacements = instead(payload, error.text) if error.code == _MALFORMED else ()
+                if not replacements:
+                    raise
+                log.error("discord.answered_otherwise", reason=str(error))
+                for replacement in replacements:
+                    await http.request(follow_up, json=json.loads(replacement))
+            route = follow_up
 
     # What Discord tells: the names are discord.py's.
 
     async def on_ready(self) -> None:
-        self._pause = FIRST_PAUSE
+        self._calm_down()
         log.info("discord.connected")
 
     async def on_disconnect(self) -> None:
@@ -201,6 +203,51 @@ class DiscordUpdates:
 
     async def on_raw_thread_delete(self, payload: discord.RawThreadDeleteEvent) -> None:
         await self._left(str(payload.thread_id), "the thread was deleted")
+
+    async def on_guild_channel_update(self, before: discord.abc.GuildChannel, after: discord.abc.GuildChannel) -> None:
+        if may_write(after) and not may_write(before):
+            await self._welcomed([after, *getattr(after, "threads", ())])
+
+    async def on_guild_role_update(self, before: discord.Role, after: discord.Role) -> None:
+        if before.permissions != after.permissions:
+            await self._welcomed(_places(after.guild))
+
+    async def on_guild_role_delete(self, role: discord.Role) -> None:
+        await self._welcomed(_places(role.guild))
+
+    async def on_member_update(self, before: discord.Member, after: discord.Member) -> None:
+        # Without a privileged intent there is news of the bot itself alone.
+        if before.roles != after.roles or before.timed_out_until != after.timed_out_until:
+            await self._welcomed(_places(after.guild))
+
+    async def on_thread_update(self, before: discord.Thread, after: discord.Thread) -> None:
+        await self._welcomed([after])
+
+    async def on_thread_join(self, thread: discord.Thread) -> None:
+        # So discord.py calls it, too, when a thread is no longer archived.
+        await self._welcomed([thread])
+
+    async def _welcomed(self, places: Iterable[Place]) -> None:
+        for place in filter(may_write, places):
+            await self._joined(str(place.id))
+
+
+async def _acknowledged(interaction: discord.Interaction) -> bool:
+    """Discord wants to hear something within 3 seconds; after this there are 15 minutes. False: it is too late."""
+    for _ in range(2):
+        try:
+            await interaction.response.defer(thinking=True)
+        except discord.HTTPException as error:
+            if error.code == _ALREADY_ACKNOWLEDGED:
+                return True
+            if error.code == _TOO_LATE:
+                break
+        except (aiohttp.ClientError, OSError):
+            pass  # it may have arrived all the same; then the second is told that it was acknowledged
+        else:
+            return True
+    log.warning("discord.too_late", interaction=interaction.id)
+    return False
 
 
 class _Chinese(app_commands.Translator):
@@ -233,5 +280,23 @@ def incoming(interaction: discord.Interaction, text: str = "", action: str = "")
     )
 
 
-def _addresses(guild: discord.Guild) -> Iterator[str]:
-    return (str(place.id) for place in (*guild.channels, *guild.threads))
+def may_write(place: Place) -> bool:
+    """Whether the bot may put a digest there: see the place, write, and show embeds."""
+    try:
+        granted = place.permissions_for(place.guild.me)
+    except discord.ClientException:  # a thread in a channel that it cannot see
+        return False
+    if isinstance(place, discord.Thread):
+        writes = granted.send_messages_in_threads and not place.archived and not place.locked
+    else:
+        writes = granted.send_messages
+    return writes and granted.view_channel and granted.embed_links
+
+
+def _places(guild: discord.Guild) -> Iterator[Place]:
+    yield from guild.channels
+    yield from guild.threads
+
+
+def _addresses(guild: discord.Guild) -> list[str]:
+    return [str(place.id) for place in _places(guild)]

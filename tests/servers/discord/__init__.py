@@ -8,10 +8,10 @@ gateway through REST and needs the first alone.
 import time
 
 from ..stub import Now
+from .door import NO_CONTENT, Handler
 from .interactions import Interactions
 from .limits import *  # noqa: F403 -- every number and error by its name
 from .limits import TOKEN
-from .rest import NO_CONTENT, Handler
 from .validation import Wrong, check_message, command_errors, error_tree, is_empty, message_errors, walk
 from .world import Call, Channel, Guild, Interaction, Message, Pings, User, mentions
 
@@ -59,6 +59,7 @@ class DiscordStub(Interactions):
             ("GET", r"/guilds/{guild:\d+}", self._get_guild),
             ("GET", r"/guilds/{guild:\d+}/members/{user:\d+}", self._get_member),
             ("GET", channel, self._get_channel),
+            ("PATCH", channel, self._patch_channel),
             ("POST", f"{channel}/typing", self._post_typing),
             ("GET", f"{channel}/messages", self._get_history),
             ("POST", f"{channel}/messages", self._post_message),

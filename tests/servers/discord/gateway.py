@@ -7,7 +7,7 @@ from typing import Any
 
 from aiohttp import web
 
-from .limits import GUILDS, PRIVILEGED, SEND, THREADS, Json
+from .limits import GUILDS, PRIVILEGED, SEND, SHARD_GUILDS, THREADS, Json
 from .world import Channel, Guild, Session, World
 
 
@@ -23,6 +23,11 @@ class Gateway(World):
     def connected(self) -> bool:
         """Whether a bot listens on the gateway."""
         return any(session.outbox is not None for session in self._sessions.values())
+
+    @property
+    def connected_shards(self) -> set[tuple[int, int]]:
+        """The shards that are listened to: each its index, and of how many."""
+        return {session.shard for session in self._sessions.values() if session.outbox is not None}
 
     def add_guild(self, guild_id: int, name: str) -> None:
         """The bot joins a guild."""
@@ -54,10 +59,32 @@ class Gateway(World):
         del self._channels[channel_id]
 
     def deny(self, channel_id: int, permissions: int = SEND) -> None:
-        """Take permissions (bits) from the bot in a channel; 0 gives all back."""
+        """Take permissions (bits) from the bot in a channel and its threads; 0 gives all back."""
         channel = self._channels[channel_id]
         channel.denied = permissions
         self._dispatch("CHANNEL_UPDATE", self._channel_json(channel_id), channel.guild_id, GUILDS)
+
+    def set_everyone(self, guild_id: int, permissions: int) -> None:
+        """Say what everyone, the bot too, may do in a guild (bits)."""
+        self._guilds[guild_id].everyone = permissions
+        role = self._role_json(guild_id, "@everyone", permissions, 0)
+        self._dispatch("GUILD_ROLE_UPDATE", {"guild_id": str(guild_id), "role": role}, guild_id, GUILDS)
+
+    def time_out(self, guild_id: int, until: str | None) -> None:
+        """Let the bot read only, until an ISO instant; None lifts it."""
+        self._guilds[guild_id].timed_out_until = until
+        member = self._member_json(guild_id, self.application_id) | {"guild_id": str(guild_id)}
+        # Of itself a bot hears this without the privileged intent.
+        self._dispatch("GUILD_MEMBER_UPDATE", member, guild_id)
+
+    def set_thread(self, channel_id: int, archived: bool = False, locked: bool = False) -> None:
+        """Archive or lock a thread, or end both.
+
+        An archived one answers 50083 until it is unarchived: stricter than Discord, where that is so of locked ones.
+        """
+        thread = self._channels[channel_id]
+        thread.archived, thread.locked = archived, locked
+        self._dispatch("THREAD_UPDATE", self._channel_json(channel_id), thread.guild_id, GUILDS)
 
     def drop_gateway(self, code: int = 4000) -> None:
         """Close every gateway connection; a client may resume after most codes."""
@@ -120,15 +147,21 @@ class Gateway(World):
                 outbox.put_nowait(4001)
         return None
 
-    def _identify(self, data: Json, outbox: "asyncio.Queue[str | int]") -> Session:
+    def _identify(self, data: Json, outbox: "asyncio.Queue[str | int]") -> Session | None:
         index, count = data.get("shard", (0, 1))
+        if not 0 <= index < count:
+            outbox.put_nowait(4010)
+            return None
         # A process that starts anew does not come back for what its predecessor missed.
         lost = [key for key, old in self._sessions.items() if old.outbox is None and old.shard == (index, count)]
         for key in lost:
             del self._sessions[key]
         session = Session(f"session-{self._snowflake()}", data["intents"], (index, count), outbox)
-        self._sessions[session.id] = session
         served = [guild_id for guild_id in self._guilds if session.serves(guild_id)]
+        if len(served) > SHARD_GUILDS:
+            outbox.put_nowait(4011)
+            return None
+        self._sessions[session.id] = session
         session.dispatch(
             "READY",
             {

@@ -4,13 +4,14 @@ from collections.abc import Iterable
 
 from aiohttp import web
 
+from .door import NO_CONTENT, json_answer
 from .limits import ANSWER_WITHIN, CHOICES, COMMANDS, CUSTOM_ID, EPHEMERAL, LOADING, TOKEN_LIVES, Json, RefusalError
-from .rest import NO_CONTENT, Rest, json_answer
+from .messages import Messages
 from .validation import Wrong, check_message, command_errors, error_tree, length_errors
 from .world import Interaction
 
 
-class Interactions(Rest):
+class Interactions(Messages):
     """Commands that the bot registers, and its answers to what users do."""
 
     def _scope(self, request: web.Request) -> int | None:

@@ -33,11 +33,13 @@ SUPPRESS_EMBEDS, EPHEMERAL, LOADING, COMPONENTS_V2 = 1 << 2, 1 << 6, 1 << 7, 1 <
 GUILDS, GUILD_MESSAGES, DIRECT_MESSAGES = 1 << 0, 1 << 9, 1 << 12
 PRIVILEGED = 1 << 1 | 1 << 8 | 1 << 15
 """GUILD_MEMBERS, GUILD_PRESENCES, MESSAGE_CONTENT: https://docs.discord.com/developers/events/gateway"""
-MANAGE_GUILD, VIEW, SEND, EMBED, READ_HISTORY = 1 << 5, 1 << 10, 1 << 11, 1 << 14, 1 << 16
-MEMBER = VIEW | SEND | EMBED | READ_HISTORY | 1 << 15 | 1 << 31 | 1 << 38
-"""What everyone may do: also attach files, use commands, send in threads."""
+MANAGE_GUILD, VIEW, SEND, EMBED, READ_HISTORY, SEND_IN_THREADS = 1 << 5, 1 << 10, 1 << 11, 1 << 14, 1 << 16, 1 << 38
+MEMBER = VIEW | SEND | EMBED | READ_HISTORY | SEND_IN_THREADS | 1 << 15 | 1 << 31
+"""What everyone may do: also attach files, use commands."""
 DM, FORUM = 1, 15
 THREADS = (10, 11, 12)
+SHARD_GUILDS = 2_500
+"""https://docs.discord.com/developers/events/gateway#sharding"""
 
 EPOCH_MS = 1_420_070_400_000
 """2015-01-01, from which snowflakes count: https://docs.discord.com/developers/reference#snowflakes"""
@@ -47,6 +49,7 @@ FAILURES: Mapping[int, tuple[int, str]] = {
     500: (500, "500: Internal Server Error"),
     502: (502, "502: Bad Gateway"),
     503: (503, "503: Service Unavailable"),
+    504: (504, "504: Gateway Timeout"),
     10003: (404, "Unknown Channel"),
     10004: (404, "Unknown Guild"),
     10007: (404, "Unknown Member"),
@@ -76,6 +79,18 @@ FAILURES: Mapping[int, tuple[int, str]] = {
 
 https://docs.discord.com/developers/topics/opcodes-and-status-codes
 """
+
+
+SENDING_FAILS = (
+    *(401, 500, 502, 503, 504, 10003, 10004, 10015, 40003, 40067, 50001, 50007, 50013, 50027, 50035, 50083, 50278),
+    *(160005, 200000, 240000),
+)
+ALL_FAULTS: tuple[int | str, ...] = (
+    *SENDING_FAILS,
+    *("rate", "rate_global", "rate_without_via", "reset_before", "reset_after", "502_after"),
+    *("stall_before", "stall_after"),
+)
+"""Everything that a bot which sends a message has to survive, by the names that `fail_next` takes."""
 
 
 class RefusalError(Exception):

@@ -5,7 +5,7 @@ from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
 from .gateway import Gateway
-from .limits import MEMBER, Json
+from .limits import Json
 from .validation import walk
 from .world import Channel, Interaction
 
@@ -151,7 +151,7 @@ class People(Gateway):
             "channel_id": str(channel.id),
             "token": token,
             "version": 1,
-            "app_permissions": str(MEMBER & ~channel.denied),
+            "app_permissions": str(self._bot_permissions(channel)),
             "locale": user.locale,
             "entitlements": [],
             "entitlement_sku_ids": [],

@@ -58,11 +58,14 @@ def _link(path: str, value: Any, schemes: tuple[str, ...] = ("http", "https"), m
     if value is None:
         return
     yield from length_errors(path, value, most)
-    scheme = urlsplit(str(value)).scheme
+    try:
+        scheme, netloc = urlsplit(str(value))[:2]
+    except ValueError:
+        scheme, netloc = schemes[0], ""
     if scheme not in schemes:
         text = f"Scheme \"{scheme}\" is not supported. Scheme must be one of ('http', 'https')."
         yield path, "URL_TYPE_INVALID_SCHEME", text
-    elif not urlsplit(str(value)).netloc:
+    elif not netloc:
         yield path, "URL_TYPE_INVALID_URL", "Not a well formed URL."
 
 

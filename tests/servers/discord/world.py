@@ -4,12 +4,13 @@ import asyncio
 import json
 import re
 import time
+from collections import Counter
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any
 
 from ..stub import Now, Stub
-from .limits import DM, EPOCH_MS, FORUM, MANAGE_GUILD, MEMBER, THREADS, TOKEN, Json
+from .limits import DM, EPOCH_MS, FORUM, MANAGE_GUILD, MEMBER, READ_HISTORY, THREADS, TOKEN, VIEW, Json
 from .validation import shown_texts
 
 
@@ -74,6 +75,8 @@ class Guild:
     id: int
     name: str
     managers: dict[int, bool] = field(default_factory=dict)
+    everyone: int = MEMBER
+    timed_out_until: str | None = None
 
 
 @dataclass(slots=True)
@@ -85,20 +88,14 @@ class Channel:
     parent_id: int | None = None
     recipient: int | None = None
     denied: int = 0
+    archived: bool = False
+    locked: bool = False
 
 
 @dataclass(slots=True)
 class Window:
     opened: float
     used: int = 0
-
-
-@dataclass(slots=True)
-class Fault:
-    kind: int | str
-    left: int
-    at: re.Pattern[str]
-    retry_after: float
 
 
 @dataclass(slots=True, eq=False)
@@ -148,8 +145,17 @@ class World(Stub):
         self.token = token
         self.application_id = application_id
         self.rates = True
+        """Whether limits are enforced."""
         self.nonce_seconds = 180.0
         self.heartbeat_ms = 41_250
+        self.shards = 1
+        """How many shards `GET /gateway/bot` recommends."""
+        self.counts_only = False
+        """Keep counts, no calls, no messages: for benchmarks. Forms are not checked, and there is no history."""
+        self.accepted: Counter[int] = Counter()
+        """Messages accepted, by channel."""
+        self.statuses: Counter[int] = Counter()
+        """Requests by the status of their answers; 0: none."""
         self.on_accept: Callable[[Message], None] | None = None
         self.calls: list[Call] = []
         self.messages: list[Message] = []
@@ -161,10 +167,9 @@ class World(Stub):
         self._users: dict[int, User] = {application_id: User(application_id, "Paperwire", "en-US")}
         self._closed_dms: set[int] = set()
         self._stored: dict[int, Json] = {}
-        self._nonces: dict[tuple[int, str], tuple[float, int]] = {}
+        self._nonces: dict[str, tuple[float, Json]] = {}
         self._interactions: dict[str, Interaction] = {}
         self._sessions: dict[str, Session] = {}
-        self._faults: list[Fault] = []
         self._windows: dict[str, Window] = {}
         self._last_id = 0
         self._changed = asyncio.Event()
@@ -198,6 +203,15 @@ class World(Stub):
         guild = self._guilds.get(channel.guild_id or 0)
         return MEMBER | (MANAGE_GUILD if guild and guild.managers.get(user_id) else 0)
 
+    def _bot_permissions(self, channel: Channel) -> int:
+        """What the bot may do in a channel; a thread has its parent's overwrites."""
+        guild = self._guilds.get(channel.guild_id or 0)
+        if guild is None:
+            return MEMBER
+        parent = self._channels.get(channel.parent_id or 0) if channel.type in THREADS else None
+        held = guild.everyone & ~(parent or channel).denied
+        return held & (VIEW | READ_HISTORY) if guild.timed_out_until else held
+
     def _user_json(self, user_id: int) -> Json:
         user = self._users[user_id]
         return {
@@ -223,7 +237,9 @@ class World(Stub):
             "mute": False,
             "pending": False,
             "flags": 0,
-            "communication_disabled_until": None,
+            "communication_disabled_until": (
+                self._guilds[guild_id].timed_out_until if user_id == self.application_id else None
+            ),
         }
 
     def _role_json(self, role_id: int, name: str, permissions: int, position: int) -> Json:
@@ -256,12 +272,12 @@ class World(Stub):
             "verification_level": 0,
             "default_message_notifications": 0,
             "roles": [
-                self._role_json(guild_id, "@everyone", MEMBER, 0),
+                self._role_json(guild_id, "@everyone", self._guilds[guild_id].everyone, 0),
                 self._role_json(guild_id + 1, "Managers", MANAGE_GUILD, 1),
             ],
             "members": [self._member_json(guild_id, self.application_id)],
             "channels": [self._channel_json(each.id) for each in inside if each.type not in THREADS],
-            "threads": [self._channel_json(each.id) for each in inside if each.type in THREADS],
+            "threads": [self._channel_json(each.id) for each in inside if each.type in THREADS and not each.archived],
             "voice_states": [],
             "presences": [],
             "stage_instances": [],
@@ -293,8 +309,8 @@ class World(Stub):
                 "member_count": 1,
                 "total_message_sent": 0,
                 "thread_metadata": {
-                    "archived": False,
-                    "locked": False,
+                    "archived": channel.archived,
+                    "locked": channel.locked,
                     "auto_archive_duration": 10_080,
                     "archive_timestamp": "2024-01-01T00:00:00+00:00",
                 },

@@ -2,35 +2,34 @@
 
 import json
 import logging
+import re
 import sys
-from collections.abc import Sequence
+from collections.abc import Iterable
 from typing import Any
+from urllib.parse import quote, quote_plus
 
 import structlog
+from pydantic import SecretStr
 from structlog.typing import EventDict, Processor
 
 from bot.config import Settings
 
 _SHORTEST_SECRET = 6
+_URL_PASSWORD = re.compile(r"(://[^\s/:@]*:)[^\s/]+@")
 
 
 def configure_logging(settings: Settings) -> None:
-    """Log to standard error: our events and the libraries' warnings in one form."""
-    secrets = [
-        secret.get_secret_value()
-        for secret in (
-            settings.telegram.token,
-            settings.discord.token,
-            settings.web.password,
-            settings.llm.api_key,
-        )
-    ]
+    """Log to standard error: our events and the libraries' warnings in one form.
+
+    What is bound with `structlog.contextvars` (a digest's id) stands in every event inside, the libraries' too.
+    """
+    level = settings.log.level
+    secrets = [value for _, section in settings for _, value in section if isinstance(value, SecretStr)]
     shared: list[Processor] = [
         structlog.contextvars.merge_contextvars,
         structlog.stdlib.add_log_level,
         structlog.processors.TimeStamper(fmt="iso", utc=True),
         structlog.processors.format_exc_info,
-        _Redact(secrets),
     ]
     last: Processor = (
         structlog.processors.JSONRenderer(ensure_ascii=False)
@@ -40,47 +39,60 @@ def configure_logging(settings: Settings) -> None:
     structlog.configure(
         processors=[*shared, structlog.stdlib.ProcessorFormatter.wrap_for_formatter],
         logger_factory=structlog.stdlib.LoggerFactory(),
-        wrapper_class=structlog.stdlib.BoundLogger,
+        wrapper_class=structlog.make_filtering_bound_logger(level),
         cache_logger_on_first_use=True,
     )
     handler = logging.StreamHandler(sys.stderr)
     handler.setFormatter(
         structlog.stdlib.ProcessorFormatter(
             foreign_pre_chain=shared,
-            processors=[structlog.stdlib.ProcessorFormatter.remove_processors_meta, _Redact(secrets), last],
+            processors=[
+                structlog.stdlib.ProcessorFormatter.remove_processors_meta,
+                _Redact(secret.get_secret_value() for secret in (*secrets, settings.database.password)),
+                last,
+            ],
         )
     )
     logging.basicConfig(handlers=[handler], level=logging.WARNING, force=True)
-    logging.getLogger("bot").setLevel(settings.log.level.upper())
+    logging.getLogger("bot").setLevel(level.upper())
     logging.getLogger("apscheduler").setLevel(logging.ERROR)
+    # It has a line for each job that begins or ends.
+    logging.getLogger("procrastinate").setLevel(logging.INFO if level == "debug" else logging.WARNING)
     # It logs a traceback for each answer that is no JSON (a 502 page); the courier tells what became of the message.
     logging.getLogger("telegram").setLevel(logging.CRITICAL)
 
 
 class _Redact:
-    """Takes secrets out of whatever is about to be written, wherever they stand in it."""
+    """Takes secrets out of whatever is about to be written, wherever they stand in it.
 
-    def __init__(self, secrets: Sequence[str]) -> None:
-        long_enough = [secret for secret in secrets if len(secret) >= _SHORTEST_SECRET]
-        # As it is, and as it looks inside a quoted text: quotes, backslashes and other letters are escaped there.
-        self._secrets = [
-            form
-            for each in long_enough
-            for form in (each, repr(each)[1:-1], ascii(each.encode())[2:-1], json.dumps(each)[1:-1])
-        ]
+    That is the settings' secrets, and the password in any URL: a database's may be given on the command line.
+    """
+
+    def __init__(self, secrets: Iterable[str]) -> None:
+        known = [secret for secret in secrets if len(secret) >= _SHORTEST_SECRET]
+        # Twice: an error's text may quote a text that quotes a secret.
+        forms = {twice for secret in known for once in _written(secret) for twice in _written(once)}
+        self._forms = sorted(forms, key=len, reverse=True)
 
     def __call__(self, _logger: Any, _method: str, event: EventDict) -> EventDict:
-        for key, value in event.items():
-            if not key.startswith("_"):
-                event[key] = self._clean(value)
-        return event
+        return {key: self._clean(value) for key, value in event.items()}
 
     def _clean(self, value: Any) -> Any:
         if isinstance(value, int | float | bool | None):
             return value
         text = value if isinstance(value, str) else repr(value)
-        if any(secret in text for secret in self._secrets):
-            for secret in self._secrets:
-                text = text.replace(secret, "[secret]")
-            return text
-        return value
+        clean = _URL_PASSWORD.sub(r"\1[secret]@", text)
+        for form in self._forms:
+            clean = clean.replace(form, "[secret]")
+        return value if clean == text else clean
+
+
+def _written(text: str) -> set[str]:
+    """A text as it is, as it looks in a URL, and inside quotes, where some letters are escaped."""
+    return {
+        *(text, quote(text), quote(text, safe=""), quote_plus(text)),
+        *(json.dumps(text)[1:-1], json.dumps(text, ensure_ascii=False)[1:-1]),
+        *(repr(text)[1:-1], repr(text.encode())[2:-1]),
+        # Python escapes a ' only where a " stands beside it.
+        *(repr(f"\"'{text}")[4:-1], repr(f"\"'{text}".encode())[5:-1]),
+    }

@@ -92,7 +92,7 @@ async def test_behind_a_proxy_the_browsers_own_address_counts(world: World) -> N
 
 
 @pytest.mark.parametrize(
-    "path", ["/", "/t/home", "/t/home/events", "/papers/2600.00001", "/static/chat.js", "/nowhere"]
+    "path", ["/", "/t/home", "/t/home/events", "/papers/2600.00001", "/static/chat.js", "/nowhere", "/metrics"]
 )
 async def test_without_the_password_nothing_is_shown(locked: World, path: str) -> None:
     answer = await locked.browser.get(path)
@@ -114,8 +114,28 @@ async def test_a_wrong_password_is_refused(locked: World) -> None:
     assert (await locked.browser.get("/t/home", auth=("you", "open sesame"))).status_code == 401
 
 
-async def test_health_is_told_without_a_password(locked: World) -> None:
-    assert (await locked.browser.get("/healthz")).json() == {"status": "ok"}
+@pytest.mark.parametrize("path", ["/healthz", "/readyz"])
+async def test_health_is_told_to_anybody_by_any_name(locked: World, path: str) -> None:
+    for host in ("", "10.0.0.7", "evil.example"):
+        assert (await locked.browser.get(path, headers={"Host": host})).status_code == 200
+
+
+@pytest.mark.parametrize("host", ["127.0.0.1/healthz?", "/healthz", "x/healthz#", "evil.example\\@x/healthz?"])
+async def test_a_path_inside_the_name_opens_no_page(locked: World, host: str) -> None:
+    assert (await locked.browser.get("/t/home", headers={"Host": host})).status_code in (400, 421)
+
+
+@pytest.mark.parametrize("path", ["/healthz/", "//healthz", "/healthz/../t/home", "/t/home?/healthz", "/HEALTHZ"])
+async def test_a_path_that_looks_like_an_open_one_is_not_open(locked: World, path: str) -> None:
+    async with httpx.AsyncClient() as stranger:
+        request = stranger.build_request("GET", locked.server.address)
+        request.url = request.url.copy_with(raw_path=path.encode())
+        assert (await stranger.send(request)).status_code == 401
+
+
+async def test_metrics_are_for_those_who_know_the_password_and_our_name(locked: World) -> None:
+    assert (await locked.browser.get("/metrics", auth=("prometheus", "open sésame"))).status_code == 200
+    assert (await locked.browser.get("/metrics", headers={"Host": "evil.example"})).status_code == 421
 
 
 @pytest.mark.parametrize(

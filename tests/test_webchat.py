@@ -1,7 +1,6 @@
 """The web chat over real sockets: its pages, forms and events, and delivery's port to it."""
 
-import asyncio
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -10,7 +9,6 @@ import httpx
 import lxml.html
 import pytest
 import sqlalchemy as sa
-from httpx_sse import aconnect_sse
 
 from bot.cards.reply import Button, Card, Link, Reply
 from bot.chats import Chat, Preferences
@@ -18,14 +16,16 @@ from bot.clock import WallClock
 from bot.commands.request import LONGEST_TEXT, Incoming
 from bot.config import Web
 from bot.delivery.port import Gone, Sent, Wait
+from bot.metrics import Depth, Metrics
 from bot.papers import Paper, PaperId
 from bot.platforms.webchat.render import render
 from bot.platforms.webchat.send import Listeners, WebChatPlatform
 from bot.platforms.webchat.updates import WebChat, slug_of
 from bot.storage import chats, papers
 from bot.storage.database import Database, open_database
-from bot.web.security import WebError
+from bot.web.operations import Operations
 from bot.web.server import WebServer, build_web
+from bot.web.site import Site
 
 CARD = Card(
     paper_id="2600.00001",
@@ -91,9 +91,22 @@ class World:
         return await self.browser.post(f"{path}/say", files={"text": (None, text)})
 
 
+async def ready() -> str:
+    return ""
+
+
+async def empty() -> Sequence[Depth]:
+    return ()
+
+
 @asynccontextmanager
 async def running(
-    folder: Path, answer: Answer = echo, status: str = "", settings: Web | None = None
+    folder: Path,
+    answer: Answer = echo,
+    status: str = "",
+    settings: Web | None = None,
+    look_again: float | None = None,
+    grace: int = 5,
 ) -> AsyncIterator[World]:
     database = await open_database(f"sqlite:///{folder}/web.db")
     clock, listeners = WallClock(), Listeners()
@@ -117,7 +130,9 @@ async def running(
     await new_thread("Home")
     settings = settings or Web(port=0)
     web_chat = WebChat(database, clock, listeners, answer)
-    server = WebServer(settings, build_web(settings, database, listeners, web_chat, new_thread, status_line), listeners)
+    operations = Operations(clock, Metrics(), ready, empty)
+    site = Site(database, listeners, web_chat, new_thread, status_line, look_again)
+    server = WebServer(settings, build_web(settings, operations, site), listeners, grace)
     try:
         await server.start()
         async with httpx.AsyncClient(base_url=server.address, headers={"Origin": server.address}) as browser:
@@ -260,11 +275,6 @@ async def test_a_stored_paper_has_a_page_with_its_facts(world: World) -> None:
         assert fact in shown
 
 
-async def test_a_page_waits_for_nobody_when_the_server_is_well(world: World) -> None:
-    answer = await world.browser.get("/healthz")
-    assert (answer.status_code, answer.json()) == (200, {"status": "ok"})
-
-
 async def test_a_card_shows_both_languages_and_says_which_is_which() -> None:
     (payload,) = render(Reply(title="Tuesday", text="2 of 40 papers", cards=(CARD,), footer="All was sent."))
     message = lxml.html.fromstring(f"<div>{payload}</div>")
@@ -352,54 +362,3 @@ async def test_a_database_that_cannot_be_written_is_waited_for(world: World) -> 
     async with world.database.write() as connection:
         await connection.execute(sa.text("ALTER TABLE web_messages RENAME TO elsewhere"))
     assert isinstance(await world.platform.send("home", "", "k"), Wait)
-
-
-async def test_a_page_that_was_away_gets_what_it_missed_and_then_what_comes(world: World) -> None:
-    for number in (1, 2, 3):
-        await world.platform.send("home", f"<p>{number}</p>", str(number))
-    async with aconnect_sse(world.browser, "GET", "/t/home/events", headers={"Last-Event-ID": "1"}) as source:
-        assert source.response.headers["content-type"].startswith("text/event-stream")
-        events = source.aiter_sse()
-        missed = [await anext(events), await anext(events)]
-        await world.platform.send("home", "<p>4</p>", "4")
-        live = await anext(events)
-    shown = [(event.id, lxml.html.fromstring(event.data).get("id"), event.event) for event in (*missed, live)]
-    assert shown == [("2", "m2", "message"), ("3", "m3", "message"), ("4", "m4", "message")]
-
-
-async def test_a_page_hears_of_its_own_thread_only(world: World) -> None:
-    await world.browser.post("/threads", data={"name": "Other"})
-    async with aconnect_sse(world.browser, "GET", "/t/home/events?after=0") as source:
-        await world.platform.send("other", "<p>not here</p>", "a")
-        await world.platform.send("home", "<p>here</p>", "b")
-        assert "<p>here</p>" in (await anext(source.aiter_sse())).data
-
-
-async def test_what_a_person_says_reaches_the_other_pages_before_its_answer_is_ready(tmp_path: Path) -> None:
-    may_answer = asyncio.Event()
-
-    async def slow(_incoming: Incoming) -> Reply | None:
-        await may_answer.wait()
-        return Reply("done")
-
-    async with running(tmp_path, slow) as world, aconnect_sse(world.browser, "GET", "/t/home/events") as source:
-        events = source.aiter_sse()
-        asking = asyncio.create_task(world.say("/digest"))
-        assert "/digest" in (await anext(events)).data
-        may_answer.set()
-        assert "done" in (await anext(events)).data
-        await asking
-
-
-async def test_the_server_stops_at_once_though_a_page_listens(tmp_path: Path) -> None:
-    async with running(tmp_path, silence) as world, aconnect_sse(world.browser, "GET", "/t/home/events") as source:
-        await asyncio.wait_for(world.server.stop(), timeout=2)
-        assert [event async for event in source.aiter_sse()] == []
-
-
-async def test_a_port_that_is_taken_is_named_with_the_setting_that_helps(world: World, tmp_path: Path) -> None:
-    port = httpx.URL(world.server.address).port
-    (tmp_path / "second").mkdir()
-    with pytest.raises(WebError, match=rf"port {port} is taken; set \[web\] port"):
-        async with running(tmp_path / "second", settings=Web(port=port)):
-            pass

@@ -1,1 +1,1 @@
-"""Web: the HTTP server of the built-in chat: pages, events, health, and who may call them."""
+"""Web: the HTTP server: the web chat's pages and events, webhooks, health and metrics, and who may call them."""

@@ -16,6 +16,20 @@ from bot.errors import PaperwireError
 LARGEST_BODY = 64 * 1024
 """Bytes of a request's body."""
 
+LARGEST_UPDATE = 2**20
+"""Bytes of one of Telegram's updates."""
+
+WEBHOOK_PATH = "/telegram/webhook"
+
+UNGUARDED = frozenset(
+    {
+        "/healthz",  # load balancers probe an address without name or password; neither answer tells a secret
+        "/readyz",
+        WEBHOOK_PATH,  # its secret token guards it
+    }
+)
+"""Paths that anybody may call, by any name of this server, from any page."""
+
 # `no-referrer` would make browsers send `Origin: null` with our own forms: https://fetch.spec.whatwg.org/#origin-header
 HEADERS = {
     "Content-Security-Policy": (
@@ -62,12 +76,14 @@ class Guard:
 
 def refusal(settings: Web, request: Request) -> Response | None:
     """Why a request is not served: a foreign Host (DNS rebinding), a foreign Origin of a POST, no password."""
+    if request.scope["path"] in UNGUARDED:
+        return None
     host = request.headers.get("host", "").lower()
     if not _is_our_host(host, settings, request.scope["server"]):
         return PlainTextResponse("Not a name of this server. Add it to [web] hosts.", 421)
     if request.method not in ("GET", "HEAD") and _origin(request) != host:
         return PlainTextResponse("Forms are taken from this server's own pages only.", 403)
-    if request.url.path != "/healthz" and not _knows_password(settings, request.headers.get("authorization", "")):
+    if not _knows_password(settings, request.headers.get("authorization", "")):
         headers = {"WWW-Authenticate": 'Basic realm="Paperwire", charset="UTF-8"'}
         return PlainTextResponse("The password is the one of [web] password; any user name will do.", 401, headers)
     return None

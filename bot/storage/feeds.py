@@ -6,10 +6,10 @@ from datetime import datetime
 from typing import Any
 
 import sqlalchemy as sa
-from sqlalchemy.dialects.sqlite import insert
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from bot.storage.tables import feeds
+from bot.storage.upsert import insert
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,7 +37,7 @@ async def follow(connection: AsyncConnection, categories: Iterable[str], now: da
     """Begin to poll categories that are not polled yet, at once."""
     rows = [{"category": category, "next_poll_at": now} for category in categories]
     if rows:
-        await connection.execute(insert(feeds).on_conflict_do_nothing(), rows)
+        await connection.execute(insert(connection, feeds).on_conflict_do_nothing(), rows)
 
 
 async def next_due(connection: AsyncConnection, categories: Iterable[str]) -> Feed | None:
@@ -57,5 +57,5 @@ async def put(connection: AsyncConnection, feed: Feed) -> None:
     """Keep what is now known of a feed."""
     values = {name: getattr(feed, name) for name in Feed.__slots__}
     await connection.execute(
-        insert(feeds).values(values).on_conflict_do_update(index_elements=["category"], set_=values)
+        insert(connection, feeds).values(values).on_conflict_do_update(index_elements=["category"], set_=values)
     )

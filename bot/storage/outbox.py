@@ -1,105 +1,323 @@
-"""The outbox: every Message that leaves by itself, from composed to confirmed."""
+"""The outbox: every Message that leaves by itself, from composed to confirmed.
 
-from collections.abc import Collection, Sequence
+    pending ──> sending ──> sent
+       ^           ├──> waiting    (not sent; again at `not_before`)
+       │           ├──> uncertain  (nobody knows; again at `not_before`)
+       └───────────┴──> failed     (the platform will never take it)
+
+`void` is what an operator, or a chat that wants no old papers, took back.
+"""
+
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any
+from hashlib import sha256
+from typing import Any, Literal
 
 import sqlalchemy as sa
-from sqlalchemy.dialects.sqlite import insert
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from bot.chats import Chat, PlatformName
+from bot.metrics import Depth
 from bot.storage.chats import chat_from
-from bot.storage.tables import chats, messages
+from bot.storage.tables import OPEN, chats, digests, messages, payloads
+from bot.storage.upsert import insert
+
+State = Literal["pending", "sending", "sent", "waiting", "uncertain", "failed", "void"]
+
+_BATCH = 500
 
 
 @dataclass(frozen=True, slots=True)
 class Message:
-    """One part of a digest, rendered for its platform and frozen. `key` is the same at every attempt."""
+    """One part of a digest, rendered for its platform and frozen.
+
+    `doubt`: since when it may already be there. `stands_in`: it was put differently once, and will not be again.
+    `announced_at`: when the last of its digest's papers was seen.
+    """
 
     id: int
-    chat: Chat
     key: str
-    payload: str
+    payload_id: int
+    not_before: datetime
     attempts: int
+    doubt: datetime | None
+    urgent: bool
+    stands_in: bool
+    digest_id: int | None
+    announced_at: datetime | None
+
+
+def _message_from(row: sa.Row[Any]) -> Message:
+    return Message(
+        id=row.id,
+        key=f"{row.key}.{row.part}" if row.part else row.key,
+        payload_id=row.payload_id,
+        not_before=row.not_before,
+        attempts=row.attempts,
+        doubt=row.doubt_since,
+        urgent=row.urgent,
+        stands_in=row.further_parts is not None,
+        digest_id=row.digest_id,
+        announced_at=row.announced_at,
+    )
 
 
 async def put(
-    connection: AsyncConnection, chat_id: int, digest_id: int | None, key: str, payloads: Sequence[str], now: datetime
+    connection: AsyncConnection,
+    chat_id: int,
+    digest_id: int | None,
+    key: str,
+    contents: Sequence[str],
+    now: datetime,
+    *,
+    urgent: bool = False,
 ) -> None:
-    """Queue rendered messages in their order; the same key again queues nothing."""
+    """Queue rendered messages in their order; the same key again queues nothing. Urgent ones go before all others."""
+    if not contents:
+        return
+    known = await _store(connection, contents, now)
     rows = [
         {
             "chat_id": chat_id,
             "digest_id": digest_id,
             "key": f"{key}-{position}",
-            "payload": payload,
+            "payload_id": known[content],
+            "urgent": urgent,
             "state": "pending",
             "not_before": now,
             "created_at": now,
         }
-        for position, payload in enumerate(payloads)
+        for position, content in enumerate(contents)
     ]
-    if rows:
-        await connection.execute(insert(messages).on_conflict_do_nothing(), rows)
+    await connection.execute(insert(connection, messages).on_conflict_do_nothing(), rows)
 
 
-async def heads(
-    connection: AsyncConnection, now: datetime, platforms: Sequence[PlatformName], busy: Collection[int], at_most: int
-) -> list[Message]:
-    """The first pending message of each chat that can be written to, is not busy, and whose time has come."""
-    rows = await connection.execute(
-        _heads()
-        .where(messages.c.not_before <= now, chats.c.platform.in_(platforms), chats.c.id.not_in(busy))
-        .order_by(messages.c.not_before, messages.c.id)
-        .limit(at_most)
+async def _store(connection: AsyncConnection, contents: Iterable[str], now: datetime) -> dict[str, int]:
+    """Keep each text once; the number of each."""
+    checksums = {content: sha256(content.encode()).hexdigest() for content in contents}
+    statement = insert(connection, payloads)
+    # Touched also where it is known: whatever was used lately is not pruned.
+    await connection.execute(
+        statement.on_conflict_do_update(index_elements=["checksum"], set_={"used_at": statement.excluded.used_at}),
+        [
+            {"checksum": checksum, "content": content, "used_at": now}
+            for content, checksum in sorted(checksums.items(), key=lambda each: each[1])
+        ],
     )
-    return [Message(row.message_id, chat_from(row), row.key, row.payload, row.attempts) for row in rows]
+    query = sa.select(payloads.c.checksum, payloads.c.id).where(payloads.c.checksum.in_(list(checksums.values())))
+    numbers = {row.checksum: row.id for row in await connection.execute(query)}
+    return {content: numbers[checksum] for content, checksum in checksums.items()}
 
 
-async def next_at(connection: AsyncConnection, now: datetime) -> datetime | None:
-    """When the next message that has to wait may leave."""
-    waiting = _heads().where(messages.c.not_before > now).order_by(messages.c.not_before).limit(1)
-    row = (await connection.execute(waiting)).first()
-    return row.not_before if row else None
+def _is_open() -> sa.ColumnElement[bool]:
+    # Written out, not bound: only so do both databases see that the partial index fits.
+    return sa.literal_column(f"messages.state IN {OPEN}", sa.Boolean)
 
 
-def _heads() -> sa.Select[Any]:
-    first = sa.select(sa.func.min(messages.c.id)).where(messages.c.state == "pending").group_by(messages.c.chat_id)
-    return (
-        sa.select(messages.c.id.label("message_id"), messages.c.key, messages.c.payload, messages.c.attempts)
-        .add_columns(messages.c.not_before, chats)
-        .join(chats, chats.c.id == messages.c.chat_id)
-        .where(messages.c.id.in_(first), chats.c.inactive_because.is_(None), chats.c.access == "allowed")
+def _may_be_written_to(now: datetime) -> sa.ColumnElement[bool]:
+    return sa.and_(chats.c.access == "allowed", sa.or_(chats.c.inactive_because.is_(None), chats.c.probe_at <= now))
+
+
+async def due(
+    connection: AsyncConnection,
+    now: datetime,
+    platforms: Collection[PlatformName],
+    besides: Collection[int],
+    at_most: int,
+    *,
+    only_urgent: bool = False,
+) -> list[int]:
+    """The chats that something can leave for now, `besides` these: those that wait longest, then the fullest ones.
+
+    A chat's messages leave in their order: while its first one waits, so do the others; urgent ones are a row of their
+    own, which nothing of the other holds up.
+    """
+    heads = (
+        sa.select(
+            messages.c.chat_id,
+            messages.c.urgent,
+            sa.func.min(messages.c.id).label("first"),
+            sa.func.count().label("how_many"),
+        )
+        .where(_is_open())
+        .group_by(messages.c.chat_id, messages.c.urgent)
+        .subquery()
     )
+    ready = (
+        sa.select(heads.c.chat_id, heads.c.first, heads.c.how_many, heads.c.urgent)
+        .join(messages, messages.c.id == heads.c.first)
+        .join(chats, chats.c.id == heads.c.chat_id)
+        .where(messages.c.not_before <= now, chats.c.platform.in_(list(platforms)), _may_be_written_to(now))
+    )
+    if besides:
+        ready = ready.where(heads.c.chat_id.not_in(list(besides)))
+    if only_urgent:
+        ready = ready.where(heads.c.urgent)
+    oldest = ready.order_by(heads.c.urgent.desc(), heads.c.first).limit(at_most)
+    fullest = ready.where(heads.c.how_many > 1).order_by(heads.c.how_many.desc()).limit(at_most // 8)
+    found = [row.chat_id for query in (oldest, fullest) for row in await connection.execute(query)]
+    return list(dict.fromkeys(found))
 
 
-async def begin(connection: AsyncConnection, message_ids: Sequence[int], now: datetime) -> None:
-    """Mark messages `sending`. Commit before they leave: after a kill they are found so, and none is lost."""
+async def queues(
+    connection: AsyncConnection, chat_ids: Sequence[int], now: datetime, *, only_urgent: bool = False
+) -> list[tuple[Chat, list[Message]]]:
+    """What can leave now for each of these chats, in order: urgent ones first, up to the first that has to wait."""
+    found: list[tuple[Chat, list[Message]]] = []
+    for start in range(0, len(chat_ids), _BATCH):
+        batch = chat_ids[start : start + _BATCH]
+        people = await connection.execute(
+            sa.select(chats, chats.c.inactive_because.is_not(None).label("is_probe")).where(
+                chats.c.id.in_(batch), _may_be_written_to(now)
+            )
+        )
+        rows = await connection.execute(
+            sa.select(messages, digests.c.announced_at)
+            .outerjoin(digests, digests.c.id == messages.c.digest_id)
+            .where(messages.c.chat_id.in_(batch), _is_open())
+            .order_by(messages.c.chat_id, messages.c.urgent.desc(), messages.c.id)
+        )
+        by_chat: dict[int, list[Message]] = {}
+        for row in rows:
+            by_chat.setdefault(row.chat_id, []).append(_message_from(row))
+        for person in people:
+            leaving = _leaving(by_chat.get(person.id, []), now, only_urgent=only_urgent)
+            found.append((chat_from(person), leaving[:1] if person.is_probe else leaving))
+    return found
+
+
+def _leaving(waiting: Sequence[Message], now: datetime, *, only_urgent: bool) -> list[Message]:
+    leaving = []
+    blocked: set[bool] = {False} if only_urgent else set()
+    for message in waiting:
+        if message.not_before > now:
+            blocked.add(message.urgent)
+        elif message.urgent not in blocked:
+            leaving.append(message)
+    return leaving
+
+
+async def contents(connection: AsyncConnection, payload_ids: Collection[int]) -> dict[int, str]:
+    """The texts of these numbers."""
+    query = sa.select(payloads.c.id, payloads.c.content).where(payloads.c.id.in_(list(payload_ids)))
+    return {row.id: row.content for row in await connection.execute(query)}
+
+
+async def next_at(connection: AsyncConnection, now: datetime, platforms: Collection[PlatformName]) -> datetime | None:
+    """When the next message that has to wait may leave, or the next chat be probed."""
+    query = (
+        sa.select(
+            sa.func.min(
+                sa.case((chats.c.probe_at > messages.c.not_before, chats.c.probe_at), else_=messages.c.not_before)
+            )
+        )
+        .select_from(messages)
+        .join(chats)
+        .where(
+            _is_open(),
+            sa.or_(messages.c.not_before > now, chats.c.probe_at > now),
+            chats.c.platform.in_(list(platforms)),
+            chats.c.access == "allowed",
+            sa.or_(chats.c.inactive_because.is_(None), chats.c.probe_at.is_not(None)),
+        )
+    )
+    at: datetime | None = (await connection.execute(query)).scalar_one()
+    return at
+
+
+async def claim(connection: AsyncConnection, message_ids: Sequence[int], now: datetime) -> set[int]:
+    """Mark messages `sending`; those of them that were still to be sent.
+
+    Commit before they leave: after a kill they are found so, and none is lost.
+    """
+    if not message_ids:
+        return set()
+    query = (
+        sa.update(messages)
+        .where(messages.c.id.in_(message_ids), _is_open())
+        .values(state="sending", sending_at=now, attempts=messages.c.attempts + 1)
+        .returning(messages.c.id)
+    )
+    return {row.id for row in await connection.execute(query)}
+
+
+async def sent(connection: AsyncConnection, confirmed: Mapping[int, str], now: datetime) -> None:
+    """The platform confirmed these messages, under these ids. One that has further parts goes on with the next."""
+    if not confirmed:
+        return
+    rows = [{"message": message, "platform_id": platform_id} for message, platform_id in confirmed.items()]
     await connection.execute(
         sa.update(messages)
-        .where(messages.c.id.in_(message_ids))
-        .values(state="sending", sending_at=now, attempts=messages.c.attempts + 1)
+        .where(messages.c.id == sa.bindparam("message"))
+        .values(
+            state="sent",
+            sent_at=sa.literal(now, messages.c.sent_at.type),
+            platform_message_id=sa.bindparam("platform_id"),
+            error=None,
+        ),
+        rows,
     )
 
 
-async def sent(connection: AsyncConnection, message_id: int, platform_message_id: str, now: datetime) -> None:
-    """The platform confirmed it."""
-    await _set(connection, message_id, state="sent", sent_at=now, platform_message_id=platform_message_id, error=None)
-
-
-async def put_back(
-    connection: AsyncConnection, message_id: int, not_before: datetime, reason: str, *, uncertain: bool
-) -> None:
-    """It did not leave, or nobody knows (`uncertain`): it is tried again from then on, the same and in its order."""
+async def go_on(connection: AsyncConnection, message_id: int, now: datetime) -> bool:
+    """After a part of a divided message was sent: make the next part pending. False where there is none."""
+    row = (await connection.execute(sa.select(messages).where(messages.c.id == message_id))).one()
+    if not row.further_parts:
+        return False
+    first, *rest = row.further_parts
     await _set(
         connection,
         message_id,
         state="pending",
-        not_before=not_before,
+        payload_id=first,
+        further_parts=rest,
+        part=row.part + 1,
+        attempts=0,
+        doubt_since=None,
+        not_before=now,
+    )
+    return True
+
+
+async def put_back(
+    connection: AsyncConnection, message_id: int, not_before: datetime, reason: str, now: datetime, *, uncertain: bool
+) -> None:
+    """It did not leave, or nobody knows (`uncertain`): it is tried again from then on, the same and in its order."""
+    values: dict[str, Any] = {
+        "state": "uncertain" if uncertain else "waiting",
+        "not_before": not_before,
+        "error": reason,
+    }
+    if uncertain:
+        values |= _in_doubt(now)
+    await _set(connection, message_id, **values)
+
+
+def _in_doubt(now: datetime) -> dict[str, Any]:
+    return {
+        "doubts": messages.c.doubts + 1,
+        "doubt_since": sa.func.coalesce(
+            messages.c.doubt_since, messages.c.sending_at, sa.literal(now, messages.c.doubt_since.type)
+        ),
+    }
+
+
+async def put_differently(
+    connection: AsyncConnection, message_id: int, contents: Sequence[str], reason: str, now: datetime
+) -> None:
+    """The message becomes these texts, in its place and one after the other."""
+    numbers = await _store(connection, contents, now)
+    first, *rest = (numbers[content] for content in contents)
+    await _set(
+        connection,
+        message_id,
+        state="pending",
+        payload_id=first,
+        further_parts=rest,
+        part=messages.c.part + 1,
+        not_before=now,
         error=reason,
-        uncertain=messages.c.uncertain + int(uncertain),
     )
 
 
@@ -112,31 +330,87 @@ async def _set(connection: AsyncConnection, message_id: int, **values: Any) -> N
     await connection.execute(sa.update(messages).where(messages.c.id == message_id).values(**values))
 
 
-async def recover(connection: AsyncConnection) -> int:
-    """After a kill: what was in flight may or may not have arrived. It goes again; how many there were."""
-    result = await connection.execute(
+async def recover(connection: AsyncConnection, now: datetime, chat_ids: Sequence[int] | None = None) -> int:
+    """What was in flight when its process died may or may not have arrived: it goes again; how many there were.
+
+    `chat_ids`: of these chats only, whose outbox nobody else is at.
+    """
+    statement = (
         sa.update(messages)
-        .where(messages.c.state == "sending")
-        .values(state="pending", uncertain=messages.c.uncertain + 1, error="stopped between request and record")
+        .where(sa.literal_column("messages.state") == sa.literal_column("'sending'"))
+        .values(state="uncertain", not_before=now, error="stopped between request and record", **_in_doubt(now))
     )
-    return result.rowcount
+    if chat_ids is not None:
+        statement = statement.where(messages.c.chat_id.in_(chat_ids))
+    return (await connection.execute(statement)).rowcount
+
+
+async def rest(connection: AsyncConnection, resting: Mapping[int, datetime]) -> None:
+    """Let messages wait, each until its chat's pace lets it leave."""
+    if not resting:
+        return
+    await connection.execute(
+        sa.update(messages)
+        .where(messages.c.id == sa.bindparam("message"), _is_open())
+        .values(state="waiting", not_before=sa.bindparam("until")),
+        [{"message": message, "until": until} for message, until in resting.items()],
+    )
+
+
+async def void(connection: AsyncConnection, condition: sa.ColumnElement[bool], reason: str) -> int:
+    """Take back what is still to be sent; how much that was."""
+    statement = sa.update(messages).where(_is_open(), condition).values(state="void", error=reason)
+    return (await connection.execute(statement)).rowcount
+
+
+async def hold_back(connection: AsyncConnection, chat_id: int, until: datetime) -> int:
+    """Let a chat's messages, but for the urgent ones, wait until then; how many they are."""
+    statement = (
+        sa.update(messages)
+        .where(_is_open(), messages.c.chat_id == chat_id, messages.c.urgent.is_(False))
+        .values(state="waiting", not_before=until)
+    )
+    return (await connection.execute(statement)).rowcount
 
 
 async def sent_since(connection: AsyncConnection, since: datetime) -> list[tuple[Chat, datetime]]:
     """Which chats were sent something when, lately: what pacing has to remember over a restart."""
     query = (
-        sa.select(chats, messages.c.sending_at)
+        sa.select(chats, messages.c.sending_at, messages.c.sent_at)
         .join(chats, chats.c.id == messages.c.chat_id)
         .where(messages.c.sending_at >= since)
         .order_by(messages.c.sending_at)
     )
-    return [(chat_from(row), row.sending_at) for row in await connection.execute(query)]
+    return [(chat_from(row), row.sent_at or row.sending_at) for row in await connection.execute(query)]
+
+
+async def prune_texts(connection: AsyncConnection, before: datetime) -> int:
+    """Drop texts that were last used before an instant and that nobody is still to get; how many they were."""
+    needed = sa.select(messages.c.id).where(
+        messages.c.payload_id == payloads.c.id, sa.or_(_is_open(), messages.c.state == "sending")
+    )
+    divided = sa.select(messages.c.id).where(_is_open(), messages.c.further_parts.is_not(None))
+    if (await connection.execute(sa.select(divided.exists()))).scalar_one():
+        return 0  # a message in several parts is on its way, which is rare: another day will do
+    statement = sa.delete(payloads).where(payloads.c.used_at < before, ~needed.exists())
+    return (await connection.execute(statement)).rowcount
 
 
 async def counts(connection: AsyncConnection) -> dict[str, int]:
     """How many messages are in each state."""
     query = sa.select(messages.c.state, sa.func.count().label("how_many")).group_by(messages.c.state)
     return {row.state: row.how_many for row in await connection.execute(query)}
+
+
+async def depths(connection: AsyncConnection) -> list[Depth]:
+    """How much there is of each platform's messages in each state, and how old the oldest is that is to be sent."""
+    oldest = sa.func.min(sa.case((_is_open(), messages.c.created_at)))
+    query = (
+        sa.select(chats.c.platform, messages.c.state, sa.func.count().label("how_many"), oldest.label("oldest_at"))
+        .join(chats, chats.c.id == messages.c.chat_id)
+        .group_by(chats.c.platform, messages.c.state)
+    )
+    return [Depth(row.platform, row.state, row.how_many, row.oldest_at) for row in await connection.execute(query)]
 
 
 async def refused(connection: AsyncConnection, chat_id: int) -> int:

@@ -5,11 +5,11 @@ from datetime import datetime
 from typing import Any
 
 import sqlalchemy as sa
-from sqlalchemy.dialects.sqlite import insert
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from bot.papers import Announced, Paper, PaperId
 from bot.storage.tables import listings, papers
+from bot.storage.upsert import insert
 
 _BATCH = 500
 
@@ -34,7 +34,7 @@ async def add_announced(connection: AsyncConnection, announced: Sequence[Announc
         for each in announced
         for category in each.paper.categories
     ]
-    return (await connection.execute(insert(listings).on_conflict_do_nothing(), rows)).rowcount
+    return (await connection.execute(insert(connection, listings).on_conflict_do_nothing(), rows)).rowcount
 
 
 async def add(connection: AsyncConnection, new: Iterable[Paper], seen_at: datetime) -> None:
@@ -42,7 +42,7 @@ async def add(connection: AsyncConnection, new: Iterable[Paper], seen_at: dateti
     rows = {paper.id: _row(paper, seen_at) for paper in new}
     if not rows:
         return
-    statement = insert(papers)
+    statement = insert(connection, papers)
     fresh = statement.excluded
     newer = fresh.version > papers.c.version
     facts = ("version", "title", "abstract", "authors", "licence", "withdrawn", "updated_at")

@@ -4,11 +4,11 @@ from collections.abc import Iterable, Sequence
 from typing import Any
 
 import sqlalchemy as sa
-from sqlalchemy.dialects.sqlite import insert
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from bot.papers import Paper, PaperId
 from bot.storage.tables import summaries
+from bot.storage.upsert import insert
 from bot.summary import Provenance, Summary, Takeaway
 
 _BATCH = 500
@@ -33,7 +33,7 @@ async def add(connection: AsyncConnection, new: Iterable[Summary]) -> None:
         for summary in new
     ]
     if rows:
-        await connection.execute(insert(summaries).on_conflict_do_nothing(), rows)
+        await connection.execute(insert(connection, summaries).on_conflict_do_nothing(), rows)
 
 
 async def get(connection: AsyncConnection, papers: Sequence[Paper]) -> dict[PaperId, Summary]:

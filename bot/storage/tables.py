@@ -16,7 +16,7 @@ metadata = sa.MetaData(
 
 
 class Instant(sa.types.TypeDecorator[datetime]):
-    """An aware UTC datetime. SQLite keeps no zone, so it is put back on the way out."""
+    """An aware UTC datetime. SQLite keeps no zone, PostgreSQL answers in its session's: both come out as UTC."""
 
     impl = sa.DateTime(timezone=True)
     cache_ok = True
@@ -27,7 +27,9 @@ class Instant(sa.types.TypeDecorator[datetime]):
         return value.astimezone(UTC) if value is not None else None
 
     def process_result_value(self, value: datetime | None, dialect: Dialect) -> datetime | None:
-        return value.replace(tzinfo=UTC) if value is not None and value.tzinfo is None else value
+        if value is None:
+            return None
+        return value.replace(tzinfo=UTC) if value.tzinfo is None else value.astimezone(UTC)
 
 
 def _reference(target: str) -> sa.ForeignKey:
@@ -109,6 +111,9 @@ chats = sa.Table(
     sa.Column("cap", sa.Integer, nullable=False),
     sa.Column("access", sa.Text, nullable=False),
     sa.Column("inactive_because", sa.Text),
+    sa.Column("inactive_since", Instant),
+    sa.Column("shut", sa.Integer, nullable=False, server_default="0"),
+    sa.Column("probe_at", Instant),
     sa.Column("next_digest_at", Instant, index=True),
     sa.Column("last_digest_day", sa.Date),
     sa.Column("created_at", Instant, nullable=False),
@@ -133,6 +138,7 @@ digests = sa.Table(
     sa.Column("occasion", sa.Text, nullable=False),
     sa.Column("local_day", sa.Date, nullable=False),
     sa.Column("composed_at", Instant, nullable=False),
+    sa.Column("announced_at", Instant),
     sa.Column("announced", sa.Integer, nullable=False),
     sa.Column("matched", sa.Integer, nullable=False),
     sa.Column("shown", sa.Integer, nullable=False),
@@ -143,6 +149,7 @@ digests = sa.Table(
         "local_day",
         unique=True,
         sqlite_where=sa.text("occasion = 'daily'"),
+        postgresql_where=sa.text("occasion = 'daily'"),
     ),
 )
 
@@ -157,27 +164,67 @@ digest_papers = sa.Table(
     sa.Column("held", sa.Boolean, nullable=False),
 )
 
-# The outbox. `key` is the idempotency key that the platform is given.
+# What messages say, in their platform's own form. Each text stands here once, for however many chats.
+payloads = sa.Table(
+    "payloads",
+    metadata,
+    sa.Column("id", sa.Integer, primary_key=True, autoincrement=True),
+    sa.Column("checksum", sa.Text, nullable=False, unique=True),
+    sa.Column("content", sa.Text, nullable=False),
+    sa.Column("used_at", Instant, nullable=False, index=True),
+)
+
+OPEN = ("pending", "waiting", "uncertain")
+"""The states of a message that is still to be sent."""
+_IS_OPEN = sa.text(f"state IN {OPEN}")
+_IN_FLIGHT = sa.text("state = 'sending'")
+
+# The outbox. `key` is the idempotency key that the platform is given; a payload is dropped some time after it was sent.
+# A message that had to be put differently has `further_parts` (null before): the payloads that follow this one, the
+# `part`th.
 messages = sa.Table(
     "messages",
     metadata,
     sa.Column("id", sa.Integer, primary_key=True, autoincrement=True),
     sa.Column("chat_id", sa.Integer, _reference("chats.id"), nullable=False),
-    sa.Column("digest_id", sa.Integer, _reference("digests.id")),
+    sa.Column("digest_id", sa.Integer, _reference("digests.id"), index=True),
     sa.Column("key", sa.Text, nullable=False, unique=True),
-    sa.Column("payload", sa.Text, nullable=False),
+    sa.Column("payload_id", sa.Integer, sa.ForeignKey("payloads.id", ondelete="SET NULL"), index=True),
+    sa.Column("part", sa.Integer, nullable=False, server_default="0"),
+    sa.Column("further_parts", sa.JSON),
+    sa.Column("urgent", sa.Boolean, nullable=False, server_default=sa.false()),
     sa.Column("state", sa.Text, nullable=False),
     sa.Column("not_before", Instant, nullable=False),
     sa.Column("attempts", sa.Integer, nullable=False, server_default="0"),
-    sa.Column("uncertain", sa.Integer, nullable=False, server_default="0"),
+    sa.Column("doubts", sa.Integer, nullable=False, server_default="0"),
+    sa.Column("doubt_since", Instant),
     sa.Column("sending_at", Instant),
     sa.Column("sent_at", Instant),
     sa.Column("platform_message_id", sa.Text),
     sa.Column("error", sa.Text),
     sa.Column("created_at", Instant, nullable=False),
-    sa.Index("ix_messages_pending", "chat_id", "id", sqlite_where=sa.text("state = 'pending'")),
-    sa.Index("ix_messages_sending", "chat_id", sqlite_where=sa.text("state = 'sending'")),
+    sa.Index("ix_messages_open", "chat_id", "urgent", "id", sqlite_where=_IS_OPEN, postgresql_where=_IS_OPEN),
+    sa.Index("ix_messages_sending", "chat_id", sqlite_where=_IN_FLIGHT, postgresql_where=_IN_FLIGHT),
     sa.Index(None, "sending_at"),
+)
+
+# What pacing has to remember beyond one process: which slots of a scope are taken until when, and a silence it keeps.
+budgets = sa.Table(
+    "budgets",
+    metadata,
+    sa.Column("scope", sa.Text, primary_key=True),
+    sa.Column("taken", sa.JSON, nullable=False),
+    sa.Column("reserved", sa.JSON, nullable=False),
+    sa.Column("halted_until", sa.Float, nullable=False),
+)
+
+# Updates that came by webhook, so that one that is delivered again is not answered again.
+updates_seen = sa.Table(
+    "updates_seen",
+    metadata,
+    sa.Column("platform", sa.Text, primary_key=True),
+    sa.Column("update_id", sa.BigInteger, primary_key=True, autoincrement=False),
+    sa.Column("at", Instant, nullable=False, index=True),
 )
 
 # Who runs this bot, on each platform.

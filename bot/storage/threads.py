@@ -5,10 +5,10 @@ from datetime import datetime
 from typing import Any, Literal
 
 import sqlalchemy as sa
-from sqlalchemy.dialects.sqlite import insert
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from bot.storage.tables import web_messages
+from bot.storage.tables import chats, web_messages
+from bot.storage.upsert import insert
 
 Author = Literal["person", "bot"]
 
@@ -29,8 +29,10 @@ def _said_from(row: sa.Row[Any]) -> Said:
 
 async def say(connection: AsyncConnection, chat_id: int, author: Author, key: str, html: str, now: datetime) -> Said:
     """Add a message to a thread; the same key again adds nothing and returns the first one."""
+    # One at a time in a thread: a reader goes on from the last number seen, so a lower one must not come after it.
+    await connection.execute(sa.select(chats.c.id).where(chats.c.id == chat_id).with_for_update())
     values = {"chat_id": chat_id, "author": author, "key": key, "html": html, "at": now}
-    await connection.execute(insert(web_messages).values(values).on_conflict_do_nothing())
+    await connection.execute(insert(connection, web_messages).values(values).on_conflict_do_nothing())
     row = (await connection.execute(sa.select(web_messages).where(web_messages.c.key == key))).one()
     return _said_from(row)
 

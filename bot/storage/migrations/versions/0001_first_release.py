@@ -8,6 +8,8 @@ from bot.storage.tables import Instant
 revision = "0001"
 down_revision = None
 
+_DAILY = sa.text("occasion = 'daily'")
+
 
 def upgrade() -> None:
     op.create_table(
@@ -83,7 +85,7 @@ def upgrade() -> None:
     )
     with op.batch_alter_table("digests", schema=None) as batch_op:
         batch_op.create_index(
-            "uq_digests_daily", ["chat_id", "local_day"], unique=True, sqlite_where=sa.text("occasion = 'daily'")
+            "uq_digests_daily", ["chat_id", "local_day"], unique=True, sqlite_where=_DAILY, postgresql_where=_DAILY
         )
 
     op.create_table(

@@ -34,6 +34,9 @@ class Scheduler(Protocol):
     def spawn(self, work: Coroutine[Any, Any, None]) -> None:
         """Run something beside the ticks; it is waited for at the end, and its errors are logged."""
 
+    async def run(self, work: Coroutine[Any, Any, None]) -> None:
+        """Run something that another engine asks for, and wait for it here too at the end. Raises what it raises."""
+
 
 class WallClock:
     """The machine's own clock."""

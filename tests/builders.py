@@ -55,6 +55,9 @@ class HandScheduler:
     def wake(self, name: str) -> None:
         self.woken.append(name)
 
+    async def run(self, work: Coroutine[Any, Any, None]) -> None:
+        await work
+
     def spawn(self, work: Coroutine[Any, Any, None]) -> None:
         self._tasks.append(asyncio.create_task(work))
 

@@ -1,73 +1,370 @@
-"""The courier: takes what is due from the outbox, sends it, and records what became of it."""
+"""The courier: takes what is due from the outbox, sends it at the platforms' pace, and records what became of it.
 
-from collections.abc import AsyncIterator, Mapping
+It works in rounds. One round records the answers that came since the last, chooses who may send next, and claims these
+messages, all in one transaction: so many messages share a commit, and `sending` is on the disk before anything leaves.
+"""
+
+import asyncio
+from collections import defaultdict, deque
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Mapping, Sequence
 from contextlib import asynccontextmanager
+from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 
 import structlog
 from sqlalchemy.exc import SQLAlchemyError
+from sqlalchemy.ext.asyncio import AsyncConnection
 
 from bot.chats import Chat, PlatformName
 from bot.clock import Clock, Scheduler
-from bot.delivery.pacing import Pacer
-from bot.delivery.port import Gone, Moved, Outcome, Platform, Refused, Sent, Uncertain, Wait
-from bot.storage import chats, outbox
+from bot.delivery.budget import Answered, Ask, Budget, Grant, MemoryBudget, Scope, place_of, scopes_of
+from bot.delivery.outcomes import Aftermath, record
+from bot.delivery.port import Alert, Outcome, Platform, Sent, Uncertain, Wait
+from bot.delivery.turns import MOST_A_TURN, Turn, fairly
+from bot.metrics import Metrics
+from bot.storage import chats, marks, outbox
 from bot.storage.database import Database
 from bot.storage.outbox import Message
 
-FIRST_RETRY = timedelta(seconds=2)
-LAST_RETRY = timedelta(minutes=10)
-_RECORD_AGAIN = timedelta(seconds=10)
-_AT_ONCE = 30
+MOST_CHATS = 1_000
+"""Chats whose messages are looked at together; others follow as these are done."""
+MOST_IN_FLIGHT = 200
+LONGEST_REST = timedelta(seconds=5)
+"""A chat that its pace lets wait longer goes back to the outbox, so that it takes nobody's place."""
+LONGEST_WAIT = timedelta(seconds=30)
+"""After this a reply is sent whatever the pace: whoever asked has long asked again."""
+FLOODS_IN_A_ROW = 3
+"""After so many waits that the platform asked for in different chats, all of it keeps silent."""
+GRACE = 6.0
+"""Seconds that messages in flight are given at the end to be answered."""
+_TRY_AGAIN = timedelta(seconds=10)
+_LOOK_AGAIN = timedelta(seconds=1)
 _REMEMBERED = timedelta(minutes=2)
+_FIRST_ASKED, _MOST_ASKED = 4, 64
+_KEPT_TEXTS = 256
 
 log = structlog.get_logger(__name__)
 
+Tell = Callable[[PlatformName, Alert, str], Awaitable[None]]
+"""Tells the operators what they are to mend: the platform, the cause, and its reason in the platform's words."""
+Detour = Callable[[PlatformName, str, str], Awaitable[None]]
+"""Tells the people at an address why the messages of one of its topics come there now."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Answer:
+    chat: Chat
+    message: Message
+    outcome: Outcome
+
+    @property
+    def confirmed(self) -> str | None:
+        """The id of a message that was sent with no more to say of it: so it is with nearly all."""
+        has_more_to_say = self.message.stands_in or self.chat.inactive_because is not None or self.chat.shut
+        return self.outcome.message_id if isinstance(self.outcome, Sent) and not has_more_to_say else None
+
+
+@dataclass(slots=True)
+class _Departures:
+    """What a round lets go: turns whose first message leaves, and those whose pace makes them rest until then."""
+
+    leaving: list[Turn] = field(default_factory=list)
+    resting: dict[int, datetime] = field(default_factory=dict)
+
 
 class Courier:
-    """One Message in flight per chat; order kept within a chat; `sending` is committed before a request leaves."""
+    """One Message in flight per chat; order kept within a chat; chats share the pace fairly, replies go first.
+
+    `wake` has `tick` (or `work`) called again soon.
+    """
 
     def __init__(
-        self, database: Database, clock: Clock, scheduler: Scheduler, platforms: Mapping[PlatformName, Platform]
+        self,
+        database: Database,
+        clock: Clock,
+        scheduler: Scheduler,
+        wake: Callable[[], None],
+        platforms: Mapping[PlatformName, Platform],
+        budget: Budget,
+        metrics: Metrics,
+        alert: Tell,
+        detour: Detour,
     ) -> None:
         self._database = database
         self._clock = clock
         self._scheduler = scheduler
+        self._wake = wake
         self._platforms = platforms
-        self._pacers = {name: Pacer(platform.pace) for name, platform in platforms.items()}
-        self._in_flight: set[int] = set()
-        self._resting: dict[int, datetime] = {}
+        self._budget = budget
+        self._metrics = metrics
+        self._alert = alert
+        self._detour = detour
+        self._turns: dict[int, Turn] = {}
+        self._answers: list[_Answer] = []
+        self._given_back: defaultdict[PlatformName, list[Answered]] = defaultdict(list)
+        self._silent: dict[PlatformName, datetime] = {}
+        self._flooded: defaultdict[PlatformName, set[int]] = defaultdict(set)
+        self._texts: dict[int, str] = {}
+        self._in_flight = 0
+        self._met = 0
+        self._has_more = False
+        self._looked_at: datetime | None = None
+        self._is_working = False
+        self._is_stopping = False
+        self._landed = asyncio.Event()
 
-    async def recover(self) -> None:
+    # Finding work: a process that is alone with its database looks for it, another one is told.
+
+    async def recover(self, budget: MemoryBudget) -> None:
         """After a start: what was in flight at the last end goes again, at the pace that was kept then."""
         now = self._clock.now()
         async with self._database.write() as connection:
-            uncertain = await outbox.recover(connection)
+            uncertain = await outbox.recover(connection, now)
             recent = await outbox.sent_since(connection, now - _REMEMBERED)
-        for chat, at in recent:
-            if chat.platform in self._pacers:
-                self._pacers[chat.platform].left(chat, at)
-        if uncertain:
-            log.warning("outbox.recovered", uncertain=uncertain)
+        await budget.remember(
+            (scopes_of(chat, self._platforms[chat.platform].pace), at)
+            for chat, at in recent
+            if chat.platform in self._platforms
+        )
+        self._say_recovered(uncertain)
 
     async def tick(self, now: datetime) -> datetime | None:
-        """Send off what may leave now; when the next may."""
-        self._resting = {chat_id: until for chat_id, until in self._resting.items() if until > now}
+        """Send off whatever the outbox has for now; when there is more to do."""
+        self._has_more = True
+        going_on = await self.work(now, self._look)
+        if self._has_more:
+            return now + _LOOK_AGAIN
         async with self._database.read() as connection:
-            heads = await outbox.heads(
-                connection, now, list(self._platforms), [*self._in_flight, *self._resting], _AT_ONCE
+            later = await outbox.next_at(connection, now, self._speaking(now))
+        return min(filter(None, (going_on, later, *self._silent.values())), default=None)
+
+    async def _look(self, now: datetime) -> None:
+        """Take up chats that something is due for. With many in hand, only once in a while."""
+        looked_just_now = self._looked_at is not None and now - self._looked_at < _LOOK_AGAIN
+        if not self._has_more or (self._has_many and looked_just_now):
+            return
+        self._looked_at = now
+        room = max(MOST_CHATS - len(self._turns), MOST_CHATS // 8)
+        async with self._database.read() as connection:
+            found = await outbox.due(
+                connection,
+                now,
+                self._speaking(now),
+                self._turns.keys(),
+                room,
+                only_urgent=await marks.is_held(connection),
             )
-            later = await outbox.next_at(connection, now)
-        leaving = [message for message in heads if self._may_leave(message.chat, now)]
-        if leaving:
-            async with self._database.write() as connection:
-                await outbox.begin(connection, [message.id for message in leaving], now)
-            for message in leaving:
-                self._in_flight.add(message.chat.id)
-                self._scheduler.spawn(self._deliver(message, now))
-        if len(heads) == _AT_ONCE:
-            return now  # there may be others behind these
-        return min([*self._resting.values(), *([later] if later else [])], default=None)
+        self._has_more = len(found) >= room
+        await self._take_up(found, now)
+
+    @property
+    def _has_many(self) -> bool:
+        return len(self._turns) > MOST_CHATS // 2
+
+    def _speaking(self, now: datetime) -> list[PlatformName]:
+        """The platforms that want no silence."""
+        self._silent = {name: until for name, until in self._silent.items() if until > now}
+        return [name for name in self._platforms if name not in self._silent]
+
+    async def serve(self, chat_id: int) -> None:
+        """Send what is due for this chat, whose outbox nobody else is at; returns when that is done or has to wait."""
+        now = self._clock.now()
+        async with self._database.write() as connection:
+            uncertain = await outbox.recover(connection, now, [chat_id])
+        self._say_recovered(uncertain)
+        await self._take_up([chat_id], now)
+        if (turn := self._turns.get(chat_id)) is not None:
+            self._wake()
+            await turn.done.wait()
+
+    async def _take_up(self, chat_ids: Sequence[int], now: datetime) -> None:
+        if not chat_ids or self._is_stopping:
+            return
+        async with self._database.read() as connection:
+            found = await outbox.queues(connection, chat_ids, now, only_urgent=await marks.is_held(connection))
+        for chat, queue in found:
+            if queue and chat.id not in self._turns and chat.platform in self._platforms:
+                self._met += 1
+                self._turns[chat.id] = Turn(chat, deque(queue[:MOST_A_TURN]), len(queue), self._met, now)
+
+    # Rounds.
+
+    async def work(self, now: datetime, look: Callable[[datetime], Awaitable[None]] | None = None) -> datetime | None:
+        """Rounds, until nothing more can leave at present; when something can. `look` finds what more there is."""
+        self._is_working = True
+        try:
+            while True:
+                if look is not None:
+                    await look(now)
+                await self._round(now)
+                if not self._answers and (look is None or not self._has_more or self._has_many):
+                    break
+                now = self._clock.now()
+        except SQLAlchemyError as error:
+            # Nothing has left that is not on record, and the answers are still here.
+            log.error("outbox.not_written", reason=str(error))
+            return now + _TRY_AGAIN
+        finally:
+            self._is_working = False
+        return min((turn.ready_at for turn in self._turns.values() if turn.queue and not turn.in_flight), default=None)
+
+    async def _round(self, now: datetime) -> None:
+        answers = list(self._answers)
+        departures = await self._choose(now)
+        aftermaths: list[tuple[_Answer, Aftermath]] = []
+        claimed: set[int] = set()
+        if answers or departures.leaving or departures.resting:
+            try:
+                async with self._database.write() as connection:
+                    confirmed = {each.message.id: name for each in answers if (name := each.confirmed) is not None}
+                    await outbox.sent(connection, confirmed, now)
+                    for answer in answers:
+                        if answer.confirmed is None:
+                            aftermath = await record(connection, answer.chat, answer.message, answer.outcome, now)
+                            aftermaths.append((answer, aftermath))
+                    await outbox.rest(connection, departures.resting)
+                    claimed = await outbox.claim(connection, [turn.queue[0].id for turn in departures.leaving], now)
+                    await self._load_texts(connection, [turn.queue[0].payload_id for turn in departures.leaving])
+            except BaseException:
+                self._give_back(departures.leaving, now)
+                raise
+        self._answers = self._answers[len(answers) :]
+        lost = [turn for turn in departures.leaving if turn.queue[0].id not in claimed]
+        self._give_back(lost, now)
+        for turn in lost:
+            turn.queue.clear()  # an operator took it back, or another process is at it
+        for turn in departures.leaving:
+            if turn.queue:
+                self._send_off(turn, now)
+        self._drop_what_is_over()
+        for answer, aftermath in aftermaths:
+            await self._follow_up(answer, aftermath)
+
+    def _give_back(self, turns: Iterable[Turn], left_at: datetime) -> None:
+        for turn in turns:
+            turn.ready_at = left_at
+            self._given_back[turn.chat.platform].append(Answered(self._scopes(turn.chat), left_at))
+
+    def _scopes(self, chat: Chat) -> tuple[Scope, ...]:
+        return scopes_of(chat, self._platforms[chat.platform].pace)
+
+    async def _choose(self, now: datetime) -> _Departures:
+        """Give back the slots of what was answered, and ask for new ones for whoever waits, in fair order."""
+        departures = _Departures()
+        for name in self._platforms:
+            given_back = list(self._given_back[name])
+            ready = [] if self._is_stopping else self._ready(name, now)
+            room = MOST_IN_FLIGHT - self._in_flight - len(departures.leaving)
+            asked = _FIRST_ASKED
+            while given_back or (ready and room > 0):
+                batch, ready = ready[: min(asked, max(room, 0))], ready[min(asked, max(room, 0)) :]
+                asks = [Ask(self._scopes(turn.chat), turn.queue[0].urgent) for turn in batch]
+                grants = await self._budget.turn(given_back, asks, now)
+                del self._given_back[name][: len(given_back)]
+                given_back = []
+                self._grant(zip(batch, grants, strict=True), now, departures)
+                room -= sum(grant.lacking is None for grant in grants)
+                asked = min(asked * 2, _MOST_ASKED)
+                if any(grant.lacking == name for grant in grants):
+                    self._all_wait(name, ready, max(grant.at for grant in grants), now)
+                    ready = []
+        return departures
+
+    def _ready(self, name: PlatformName, now: datetime) -> list[Turn]:
+        return list(fairly([turn for turn in self._turns.values() if turn.chat.platform == name and turn.may_go(now)]))
+
+    def _grant(self, grants: Iterable[tuple[Turn, Grant]], now: datetime, departures: _Departures) -> None:
+        for turn, grant in grants:
+            turn.ready_at = grant.at
+            if grant.lacking is None:
+                departures.leaving.append(turn)
+            elif grant.lacking != turn.chat.platform and grant.at - now > LONGEST_REST:
+                departures.resting[turn.queue[0].id] = grant.at
+                turn.queue.clear()
+
+    def _all_wait(self, name: PlatformName, ready: Sequence[Turn], until: datetime, now: datetime) -> None:
+        """The platform has no slot, so nobody need ask. In a long silence its chats go back to the outbox."""
+        for turn in ready:
+            turn.ready_at = until
+        if until - now > LONGEST_REST:
+            self._silent[name] = until
+            for turn in self._turns.values():
+                if turn.chat.platform == name and not turn.in_flight:
+                    turn.queue.clear()
+
+    async def _load_texts(self, connection: AsyncConnection, payload_ids: Sequence[int]) -> None:
+        """What many chats get alike is read once; a few texts are kept, in the order of their use."""
+        missing = set(payload_ids) - self._texts.keys()
+        if missing:
+            self._texts |= await outbox.contents(connection, missing)
+        for payload_id in list(self._texts)[: max(0, len(self._texts) - _KEPT_TEXTS - len(payload_ids))]:
+            del self._texts[payload_id]
+
+    def _send_off(self, turn: Turn, left_at: datetime) -> None:
+        message = turn.queue.popleft()
+        self._metrics.waits.labels(turn.chat.platform).observe((left_at - message.not_before).total_seconds())
+        turn.in_flight = True
+        self._in_flight += 1
+        self._scheduler.spawn(self._deliver(turn, message, self._texts[message.payload_id], left_at))
+
+    async def _deliver(self, turn: Turn, message: Message, text: str, left_at: datetime) -> None:
+        chat = turn.chat
+        try:
+            outcome = await self._platforms[chat.platform].send(chat.address, text, message.key, message.doubt)
+        except Exception as error:
+            # The port never raises; where it does all the same nobody knows how far the message came.
+            log.exception("send.failed", message=message.id)
+            outcome = Uncertain(repr(error))
+        turn.in_flight = False
+        self._in_flight -= 1
+        answer = _Answer(chat, message, outcome)
+        self._answers.append(answer)
+        if answer.confirmed is None:
+            turn.queue.clear()  # the chat is looked at anew once this is on record
+        self._given_back[chat.platform].append(Answered(self._scopes(chat), left_at))
+        self._count(chat, message, outcome)
+        self._landed.set()
+        if not self._is_working:
+            self._is_working = True
+            self._wake()
+
+    def _count(self, chat: Chat, message: Message, outcome: Outcome) -> None:
+        self._metrics.sends.labels(chat.platform, type(outcome).__name__.lower()).inc()
+        if isinstance(outcome, Sent) and message.announced_at is not None:
+            self._metrics.delivery.observe((self._clock.now() - message.announced_at).total_seconds())
+
+    def _drop_what_is_over(self) -> None:
+        unrecorded = {answer.chat.id for answer in self._answers}
+        for turn in [turn for turn in self._turns.values() if turn.is_over and turn.chat.id not in unrecorded]:
+            del self._turns[turn.chat.id]
+            self._has_more |= turn.length > MOST_A_TURN
+            turn.done.set()
+
+    async def _follow_up(self, answer: _Answer, aftermath: Aftermath) -> None:
+        """What an outcome asks for beyond its message: silence, a word to the operators or to the chat's people."""
+        chat = answer.chat
+        self._has_more = True
+        if aftermath.silence_until is not None:
+            is_all = aftermath.whole_platform or self._is_flood(chat, answer.outcome)
+            await self._budget.halt(chat.platform if is_all else place_of(chat), aftermath.silence_until)
+            log.warning(
+                "delivery.silent", scope=chat.platform if is_all else place_of(chat), until=str(aftermath.silence_until)
+            )
+        elif isinstance(answer.outcome, Sent):
+            self._flooded[chat.platform].clear()
+        if aftermath.alert is not None:
+            await self._alert(chat.platform, aftermath.alert, aftermath.reason)
+        if aftermath.detour is not None:
+            await self._detour(chat.platform, aftermath.detour, aftermath.reason)
+
+    def _is_flood(self, chat: Chat, outcome: Outcome) -> bool:
+        """Whether the platform asked several chats in a row to wait, and so means all of them."""
+        flooded = self._flooded[chat.platform]
+        if isinstance(outcome, Wait):
+            flooded.add(chat.id)
+        return len(flooded) >= FLOODS_IN_A_ROW
+
+    # Beside the outbox.
 
     @asynccontextmanager
     async def turn(self, platform: PlatformName, address: str) -> AsyncIterator[None]:
@@ -80,78 +377,34 @@ class Courier:
         if chat is None:
             yield
             return
-        pacer = self._pacers[platform]
-        while (free_at := pacer.free_at(chat, self._clock.now())) > self._clock.now():
-            await self._clock.sleep((free_at - self._clock.now()).total_seconds())
-        left_at = self._clock.now()
-        pacer.left(chat, left_at)
+        ask, began = Ask(self._scopes(chat), urgent=True), self._clock.now()
+        while True:
+            now = self._clock.now()
+            (grant,) = await self._budget.turn([], [ask], now)
+            if grant.lacking is None or now - began > LONGEST_WAIT:
+                break
+            await self._clock.sleep(min((grant.at - now), LONGEST_WAIT).total_seconds())
         try:
             yield
         finally:
-            pacer.answered(chat, left_at, self._clock.now())
+            if grant.lacking is None:
+                await self._budget.turn([Answered(ask.scopes, now)], [], self._clock.now())
 
-    def _may_leave(self, chat: Chat, now: datetime) -> bool:
-        pacer = self._pacers[chat.platform]
-        free_at = pacer.free_at(chat, now)
-        if free_at > now:
-            self._resting[chat.id] = free_at
-            return False
-        pacer.left(chat, now)
-        return True
-
-    async def _deliver(self, message: Message, left_at: datetime) -> None:
-        chat = message.chat
+    async def finish(self) -> None:
+        """Let nothing more leave, wait a while for what is in flight, and record what became of it."""
+        self._is_stopping = True
         try:
-            outcome = await self._send(message)
-            self._pacers[chat.platform].answered(chat, left_at, self._clock.now())
-            await self._keep(message, outcome)
-        finally:
-            self._in_flight.discard(chat.id)
-            self._scheduler.wake("deliver")
+            async with asyncio.timeout(GRACE):
+                while self._in_flight:
+                    self._landed.clear()
+                    await self._landed.wait()
+        except TimeoutError:
+            log.warning("stopping.unanswered", messages=self._in_flight)
+        for turn in self._turns.values():
+            turn.queue.clear()
+        await self.work(self._clock.now())
 
-    async def _send(self, message: Message) -> Outcome:
-        try:
-            return await self._platforms[message.chat.platform].send(message.chat.address, message.payload, message.key)
-        except Exception as error:
-            # The port never raises; where it does all the same nobody knows how far the message came.
-            log.exception("send.failed", message=message.id)
-            return Uncertain(repr(error))
-
-    async def _keep(self, message: Message, outcome: Outcome) -> None:
-        """Record an outcome, however long the database cannot be written; till then the chat is busy."""
-        while True:
-            try:
-                return await self._record(message, outcome)
-            except SQLAlchemyError as error:
-                log.error("message.not_recorded", message=message.id, reason=str(error))
-                await self._clock.sleep(_RECORD_AGAIN.total_seconds())
-
-    async def _record(self, message: Message, outcome: Outcome) -> None:
-        now = self._clock.now()
-        retry = now + min(FIRST_RETRY * 2 ** min(message.attempts, 10), LAST_RETRY)
-        event = log.bind(chat=message.chat.id, message=message.id, key=message.key)
-        async with self._database.write() as connection:
-            match outcome:
-                case Sent(message_id):
-                    await outbox.sent(connection, message.id, message_id, now)
-                    event.debug("message.sent", platform_message_id=message_id)
-                case Wait(reason, after, whole_platform):
-                    until = now + after if after is not None else retry
-                    if whole_platform:
-                        self._pacers[message.chat.platform].halt(until)
-                    await outbox.put_back(connection, message.id, until, reason, uncertain=False)
-                    event.warning("message.waits", reason=reason, until=until.isoformat())
-                case Uncertain(reason):
-                    await outbox.put_back(connection, message.id, retry, reason, uncertain=True)
-                    event.warning("message.uncertain", reason=reason)
-                case Refused(reason):
-                    await outbox.fail(connection, message.id, reason)
-                    event.error("message.refused", reason=reason)
-                case Gone(reason):
-                    await outbox.put_back(connection, message.id, now, reason, uncertain=False)
-                    await chats.deactivate(connection, message.chat.id, reason)
-                    event.warning("chat.inactive", reason=reason)
-                case Moved(address):
-                    await outbox.put_back(connection, message.id, now, "moved", uncertain=False)
-                    await chats.move(connection, message.chat, address)
-                    event.info("chat.moved", address=address)
+    def _say_recovered(self, uncertain: int) -> None:
+        if uncertain:
+            self._metrics.recovered.inc(uncertain)
+            log.warning("outbox.recovered", uncertain=uncertain)

@@ -1,0 +1,234 @@
+"""Budgets: how many messages a platform takes in which time, and who may send the next one when.
+
+A scope (a platform, one chat, one group) has as many slots as its rate allows in a window. A message takes one slot of
+each of its scopes when it leaves, and gives it back one window after the platform's *answer*: the platform may have
+counted it as late as that, and no jitter on the way brings more into a window than fit.
+"""
+
+from collections import defaultdict
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
+from typing import Protocol
+
+from bot.chats import Chat
+from bot.delivery.port import Pace, Rate
+from bot.storage import budgets
+from bot.storage.database import Database
+
+LEASE = timedelta(minutes=3)
+"""After this a slot that nobody gave back is free again: its process died. Longer than any answer is waited for."""
+
+_TIDY_EVERY = 1000
+
+
+@dataclass(frozen=True, slots=True)
+class Scope:
+    """What a rate holds for, under a name that is the same in every process."""
+
+    name: str
+    rate: Rate | None
+
+
+@dataclass(frozen=True, slots=True)
+class Ask:
+    """Somebody wants to send one message within these scopes. Urgent ones are replies to a person."""
+
+    scopes: tuple[Scope, ...]
+    urgent: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Answered:
+    """A message that left then was answered now: its slots come back one window from now."""
+
+    scopes: tuple[Scope, ...]
+    left_at: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class Grant:
+    """The answer to an Ask: it may leave now; or it is `lacking` that scope's slot, and may ask again `at` a time."""
+
+    at: datetime
+    lacking: str | None = None
+
+
+class Budget(Protocol):
+    """Who remembers the slots: this process alone, or the database for all of them."""
+
+    async def turn(self, answered: Sequence[Answered], asked: Sequence[Ask], now: datetime) -> list[Grant]:
+        """Give back, then take for as many as there are slots for, in the order asked."""
+
+    async def halt(self, scope: str, until: datetime) -> None:
+        """The platform wants silence in a scope until then."""
+
+
+def place_of(chat: Chat) -> str:
+    """The scope of a chat as a whole, in which a platform may want silence."""
+    return f"{chat.platform}/{chat.address.partition(':')[0]}"
+
+
+def scopes_of(chat: Chat, pace: Pace) -> tuple[Scope, ...]:
+    """The scopes of a message to a chat. A forum's topics share the pace of their group."""
+    place = place_of(chat)
+    rates = (pace.per_chat, pace.per_group if chat.is_group else None)
+    return (
+        Scope(chat.platform, pace.overall),
+        *(Scope(f"{place}/{rate.window.total_seconds():g}", rate) for rate in rates if rate is not None),
+        Scope(place, None),
+    )
+
+
+@dataclass(slots=True)
+class Bucket:
+    """The slots of one scope, in seconds since the epoch: when each taken one comes back, and until when none goes.
+
+    `reserved`: until when a place is kept free for an urgent ask that found none.
+    """
+
+    taken: list[float] = field(default_factory=list)
+    reserved: list[float] = field(default_factory=list)
+    halted_until: float = 0.0
+
+    def free_at(self, rate: Rate | None, now: float, *, urgent: bool) -> float:
+        """The earliest instant, now or later, at which a slot is free."""
+        if rate is None or len(self.taken) < rate.count - (0 if urgent else len(self.reserved)):
+            return max(now, self.halted_until)
+        kept = 0 if urgent else min(len(self.reserved), rate.count - 1)
+        # What is still in flight comes back a window after its answer, which can be any moment.
+        back_at = sorted(min(at, _after(now, rate.window)) for at in self.taken)
+        return max(back_at[kept - rate.count], now, self.halted_until)
+
+    def tidy(self, now: float) -> None:
+        """Forget what is over."""
+        self.taken = [at for at in self.taken if at > now]
+        self.reserved = [until for until in self.reserved if until > now]
+        if self.halted_until <= now:
+            self.halted_until = 0.0
+
+    @property
+    def is_idle(self) -> bool:
+        """Whether it says no more than one that was never used."""
+        return not (self.taken or self.reserved or self.halted_until)
+
+
+def settle(
+    buckets: Mapping[str, Bucket], answered: Iterable[Answered], asked: Iterable[Ask], now: datetime
+) -> list[Grant]:
+    """What `Budget.turn` promises, over these buckets, which are changed; every scope's has to be there."""
+    at = now.timestamp()
+    for each in answered:
+        for scope in each.scopes:
+            if scope.rate is not None:
+                _give_back(buckets[scope.name], scope.rate, each.left_at.timestamp(), at)
+    for bucket in buckets.values():
+        bucket.tidy(at)
+    return [_take(buckets, ask, now) for ask in asked]
+
+
+def _give_back(bucket: Bucket, rate: Rate, left_at: float, at: float) -> None:
+    lease = _after(left_at, LEASE)
+    if lease in bucket.taken:
+        bucket.taken.remove(lease)
+    bucket.taken.append(_after(at, rate.window))
+
+
+def _take(buckets: Mapping[str, Bucket], ask: Ask, now: datetime) -> Grant:
+    at = now.timestamp()
+    free_at, lacking = at, None
+    for scope in ask.scopes:
+        scope_free_at = buckets[scope.name].free_at(scope.rate, at, urgent=ask.urgent)
+        if scope_free_at > free_at:
+            free_at, lacking = scope_free_at, scope.name
+    if lacking is not None:
+        if ask.urgent:
+            _reserve(buckets, ask, at, free_at)
+        return Grant(datetime.fromtimestamp(free_at, UTC), lacking)
+    for scope in ask.scopes:
+        if scope.rate is not None:
+            bucket = buckets[scope.name]
+            bucket.taken.append(_after(at, LEASE))
+            if ask.urgent and bucket.reserved:
+                bucket.reserved.pop()
+    return Grant(now)
+
+
+def _reserve(buckets: Mapping[str, Bucket], ask: Ask, at: float, free_at: float) -> None:
+    """Whoever asks urgently gets the next slot that comes back: it is kept for as long as they may take to come."""
+    for scope in ask.scopes:
+        bucket = buckets[scope.name]
+        if scope.rate is None or len(bucket.reserved) >= scope.rate.count:
+            continue
+        if bucket.free_at(scope.rate, at, urgent=True) > at:
+            bucket.reserved.append(free_at + 1.0)
+
+
+def _after(at: float, span: timedelta) -> float:
+    """An instant that is the same as a datetime, which keeps microseconds only: else it would never quite be there."""
+    return round(at + span.total_seconds(), 6)
+
+
+def scope_names(answered: Iterable[Answered], asked: Iterable[Ask]) -> set[str]:
+    """The scopes that a turn is about."""
+    about = [*(each.scopes for each in answered), *(each.scopes for each in asked)]
+    return {scope.name for scopes in about for scope in scopes}
+
+
+class MemoryBudget:
+    """The slots of a process that is alone with its token. Silences are kept in the database, over restarts too."""
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
+        self._buckets: defaultdict[str, Bucket] = defaultdict(Bucket)
+        self._turns = 0
+
+    async def remember(self, sent: Iterable[tuple[tuple[Scope, ...], datetime]]) -> None:
+        """After a start: what was sent when before it, and which silences still last."""
+        async with self._database.read() as connection:
+            stored = await budgets.load(connection)
+        for name, slots in stored.items():
+            self._buckets[name].halted_until = slots.halted_until
+        for scopes, at in sent:
+            for scope in scopes:
+                if scope.rate is not None:
+                    self._buckets[scope.name].taken.append(_after(at.timestamp(), scope.rate.window))
+
+    async def turn(self, answered: Sequence[Answered], asked: Sequence[Ask], now: datetime) -> list[Grant]:
+        self._turns += 1
+        if self._turns % _TIDY_EVERY == 0:
+            for bucket in self._buckets.values():
+                bucket.tidy(now.timestamp())
+            self._buckets = defaultdict(
+                Bucket, {n: bucket for n, bucket in self._buckets.items() if not bucket.is_idle}
+            )
+        return settle({name: self._buckets[name] for name in scope_names(answered, asked)}, answered, asked, now)
+
+    async def halt(self, scope: str, until: datetime) -> None:
+        bucket = self._buckets[scope]
+        bucket.halted_until = max(bucket.halted_until, until.timestamp())
+        async with self._database.write() as connection:
+            await budgets.halt(connection, scope, bucket.halted_until)
+
+
+class SharedBudget:
+    """The slots of a token that several processes use, in their common database. Their clocks have to agree."""
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
+
+    async def turn(self, answered: Sequence[Answered], asked: Sequence[Ask], now: datetime) -> list[Grant]:
+        names = scope_names(answered, asked)
+        async with self._database.write() as connection:
+            stored = await budgets.lock(connection, names)
+            buckets = {name: Bucket(slots.taken, slots.reserved, slots.halted_until) for name, slots in stored.items()}
+            answers = settle(buckets, answered, asked, now)
+            await budgets.store(
+                connection,
+                {name: budgets.Slots(each.taken, each.reserved, each.halted_until) for name, each in buckets.items()},
+            )
+        return answers
+
+    async def halt(self, scope: str, until: datetime) -> None:
+        async with self._database.write() as connection:
+            await budgets.halt(connection, scope, until.timestamp())

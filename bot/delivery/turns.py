@@ -1,0 +1,53 @@
+"""Turns: the chats that the courier is at, and in which order they may send next."""
+
+import asyncio
+from collections import deque
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+
+from bot.chats import Chat
+from bot.storage.outbox import Message
+
+MOST_A_TURN = 20
+"""Messages after which a chat is looked at anew: an urgent one may have come, or its chat have been shut out."""
+
+
+@dataclass(slots=True)
+class Turn:
+    """A chat that the courier is at.
+
+    `length`: how many messages wait for it in all. `number`: whose is lower came earlier. `ready_at`: before that its
+    pace lets nothing leave.
+    """
+
+    chat: Chat
+    queue: deque[Message]
+    length: int
+    number: int
+    ready_at: datetime
+    in_flight: bool = False
+    done: asyncio.Event = field(default_factory=asyncio.Event)
+
+    @property
+    def is_over(self) -> bool:
+        return not (self.queue or self.in_flight)
+
+    def may_go(self, now: datetime) -> bool:
+        return bool(self.queue) and not self.in_flight and self.ready_at <= now
+
+
+def fairly(turns: Sequence[Turn]) -> Iterator[Turn]:
+    """Urgent ones first; then by turns the one that came first and the one that is to get most.
+
+    A chat with much to get can only take its own pace, so that letting it begin early holds up nobody; begun late it
+    would be the last to end.
+    """
+    oldest = sorted(turns, key=lambda turn: (not turn.queue[0].urgent, turn.number))
+    fullest = sorted(turns, key=lambda turn: (not turn.queue[0].urgent, -turn.length, turn.number))
+    given: set[int] = set()
+    for pair in zip(oldest, fullest, strict=True):
+        for turn in pair:
+            if turn.chat.id not in given:
+                given.add(turn.chat.id)
+                yield turn

@@ -1,37 +1,57 @@
 """The composition root: the only place that knows all the rooms."""
 
 import asyncio
-import signal
+from collections.abc import AsyncIterator, Collection
+from contextlib import asynccontextmanager, nullcontext
 from datetime import datetime
 from functools import partial
 from pathlib import Path
-from typing import Protocol
+from typing import TYPE_CHECKING, Literal, Protocol
 
+import sqlalchemy as sa
 import structlog
+from sqlalchemy.exc import SQLAlchemyError
 
-from bot.arxiv.client import ArxivClient
+from bot.arxiv.client import SPACING, ArxivClient
 from bot.arxiv.feed import parse_feed
 from bot.arxiv.poll import FeedPoller
 from bot.cards.reply import Render, Reply
 from bot.chats import Chat, PlatformName
-from bot.clock import Clock, Scheduler, WallClock
+from bot.clock import Clock, Scheduler
+from bot.commands.alerts import alert, ask_about_restore, explain_detour
 from bot.commands.context import Claim, Services
 from bot.commands.desk import COMMANDS, Desk
+from bot.commands.returning import welcome_back
 from bot.commands.status import web_status
 from bot.config import Settings
+from bot.delivery.budget import Answered, Ask, MemoryBudget, Scope, SharedBudget
 from bot.delivery.courier import Courier
-from bot.delivery.port import Platform
+from bot.delivery.port import Platform, Rate
 from bot.digests.compose import Composer
-from bot.jobs.scheduler import JobScheduler
+from bot.errors import PaperwireError
+from bot.jobs.housekeeping import Housekeeper
 from bot.locales import phrases_of
+from bot.metrics import Depth, Metrics
 from bot.platforms.webchat.render import render as render_web
 from bot.platforms.webchat.send import Listeners, WebChatPlatform
 from bot.platforms.webchat.updates import WebChat, slug_of
-from bot.storage import chats, digests, marks, papers
-from bot.storage.database import Database, open_database
+from bot.storage import chats, digests, marks, outbox, papers, updates_seen
+from bot.storage.database import Database
+from bot.storage.lease import lease
 from bot.summaries.write import WRITERS, Summariser
-from bot.web.server import WebServer, build_web
+from bot.web.operations import Operations
+from bot.web.server import Webhook, WebServer, build_web
+from bot.web.site import Site
 
+if TYPE_CHECKING:
+    from bot.jobs.distributed import Distributed
+
+Role = Literal["web", "worker", "telegram", "discord"]
+"""`web`: pages and webhook; `worker`: polls, composes, delivers; the others listen to what people say there."""
+ROLES: tuple[Role, ...] = ("web", "worker", "telegram", "discord")
+
+LOOK_AGAIN = 1.0
+"""Seconds after which an open page looks for what another process wrote into its thread."""
 SAMPLE = Path(__file__).parent / "sample" / "announcement.atom.xml"
 
 log = structlog.get_logger(__name__)
@@ -50,21 +70,43 @@ class Updates(Stoppable, Protocol):
 
 
 class App:
-    """Every room, wired. The same in production and in a replay: only the clock and the scheduler are exchanged."""
+    """Every room, wired. The same in production and in a replay: only the clock and the scheduler are exchanged.
 
-    def __init__(self, settings: Settings, database: Database, clock: Clock, scheduler: Scheduler) -> None:
+    With SQLite one process has all the roles. With PostgreSQL each process has those that it was given, and any number
+    of processes may have the same.
+    """
+
+    def __init__(
+        self,
+        settings: Settings,
+        database: Database,
+        clock: Clock,
+        scheduler: Scheduler,
+        roles: Collection[Role] = ROLES,
+    ) -> None:
+        if not database.is_shared and set(roles) != set(ROLES):
+            raise PaperwireError(
+                "Roles are for several processes, which need PostgreSQL: set [database] url, or leave --role out."
+            )
         self._settings = settings
         self._database = database
         self._clock = clock
         self._scheduler = scheduler
-        self._client = ArxivClient(settings.arxiv.contact, clock)
+        self._roles = roles
+        self._metrics = Metrics()
+        self._state = "starting"
+        self._budget = SharedBudget(database) if database.is_shared else MemoryBudget(database)
+        self._client = ArxivClient(
+            settings.arxiv.contact, clock, self._arxiv_turn if database.is_shared else nullcontext
+        )
         self._updates: list[Updates] = []
         self._open: list[Stoppable] = []
         self._platforms: dict[PlatformName, Platform] = {}
         self._renders: dict[PlatformName, Render] = {}
+        self._webhook: Webhook | None = None
         summarise = Summariser(database, clock, WRITERS).summarise
         poller = FeedPoller(database, self._client, clock, settings.arxiv)
-        self._composer = Composer(database, summarise, self._renders, settings.arxiv.default_categories)
+        self._composer = Composer(database, summarise, self._renders, settings.arxiv.default_categories, self._metrics)
         self._services = Services(
             database=database,
             clock=clock,
@@ -75,18 +117,55 @@ class App:
             composer=self._composer,
             summarise=summarise,
             renders=self._renders,
+            metrics=self._metrics,
             claim=Claim(),
         )
         self._desk = Desk(self._services)
-        self._web = self._add_webchat()
+        listeners = self._add_webchat()
         if settings.telegram.token.get_secret_value():
             self._add_telegram()
         if settings.discord.token.get_secret_value():
             self._add_discord()
-        self._courier = Courier(database, clock, scheduler, self._platforms)
-        scheduler.add("poll", poller.tick)
-        scheduler.add("digest", self._digest)
-        scheduler.add("deliver", self._courier.tick)
+        self._web = self._build_web(listeners)
+        self._courier = Courier(
+            database,
+            clock,
+            scheduler,
+            lambda: scheduler.wake("work" if database.is_shared else "deliver"),
+            self._platforms,
+            self._budget,
+            self._metrics,
+            alert=partial(alert, self._services),
+            detour=partial(explain_detour, self._services),
+        )
+        self._distributed = self._share_work(poller) if database.is_shared else None
+        if self._distributed is None:
+            scheduler.add("poll", poller.tick)
+            scheduler.add("digest", self._digest)
+            scheduler.add("deliver", self._courier.tick)
+        scheduler.add("prune", Housekeeper(database, settings.retention).tick)
+
+    def _share_work(self, poller: FeedPoller) -> "Distributed":
+        from bot.jobs.distributed import Distributed
+
+        distributed = Distributed(
+            self._settings.database.url,
+            self._settings.workers,
+            self._database,
+            self._clock,
+            self._scheduler,
+            self._platforms,
+            deliver=self._courier.serve,
+            compose=self._composer.daily,
+            poll=poller.tick,
+            next_poll_at=poller.next_poll_at,
+        )
+        self._scheduler.add("poll", distributed.queue_poll)
+        self._scheduler.add("digest", distributed.queue_digests)
+        self._scheduler.add("deliver", distributed.queue_deliveries)
+        if "worker" in self._roles:
+            self._scheduler.add("work", self._courier.work)
+        return distributed
 
     @property
     def address(self) -> str:
@@ -105,30 +184,90 @@ class App:
         async with self._database.read() as connection:
             if await chats.has_operator(connection, list(self._platforms)):
                 self._services.claim.code = None
-        await self._courier.recover()
+            restored = await marks.get(connection, marks.RESTORED)
+        if restored is not None:
+            log.warning("restore.undecided", backup_of=restored, fix="paperwire restored --from-now or --catch-up")
+            await ask_about_restore(self._services, datetime.fromisoformat(restored))
+        if isinstance(self._budget, MemoryBudget):
+            await self._courier.recover(self._budget)
+        if self._distributed is not None:
+            await self._distributed.open()
+            if "worker" in self._roles:
+                self._distributed.start_worker()
         for updates in self._updates:
             await updates.start()
+        self._state = ""
 
-    async def stop(self) -> None:
-        """Hear nobody any more, and close what is open. What is in flight is the scheduler's to wait for."""
-        for part in [*self._updates, *self._open]:
+    async def finish(self) -> None:
+        """Be unready, hear nobody any more, and finish what is in flight, or leave it to be sent again."""
+        self._state = "stopping"
+        await asyncio.gather(
+            *(part.stop() for part in self._updates if part not in self._open),
+            *([self._distributed.stop_worker()] if self._distributed is not None else []),
+            self._courier.finish(),
+        )
+
+    async def close(self) -> None:
+        """Close what is open, when nothing runs any more."""
+        for part in self._open:
             await part.stop()
+        if self._distributed is not None:
+            await self._distributed.close()
         await self._web.stop()
         await self._client.close()
         await self._database.close()
+
+    async def _ready(self) -> str:
+        """Why this process cannot work at present; nothing where it can."""
+        if self._state:
+            return self._state
+        try:
+            async with self._database.read() as connection:
+                await connection.execute(sa.select(1))
+        except SQLAlchemyError as error:
+            return f"database: {type(error).__name__}"
+        return ""
+
+    async def _depths(self) -> list[Depth]:
+        async with self._database.read() as connection:
+            return await outbox.depths(connection)
+
+    @asynccontextmanager
+    async def _arxiv_turn(self) -> AsyncIterator[None]:
+        """Of all processes one asks arXiv at a time, each at its distance from the one before."""
+        ask = Ask((Scope("arxiv", Rate(1, SPACING)),))
+        while True:
+            asked_at = self._clock.now()
+            (grant,) = await self._budget.turn([], [ask], asked_at)
+            if grant.lacking is None:
+                break
+            await self._clock.sleep((grant.at - asked_at).total_seconds())
+        try:
+            yield
+        finally:
+            await self._budget.turn([Answered(ask.scopes, asked_at)], [], self._clock.now())
 
     async def _digest(self, now: datetime) -> datetime | None:
         due = await self._composer.tick(now)
         self._scheduler.wake("deliver")
         return due
 
-    def _add_webchat(self) -> WebServer:
+    def _add_webchat(self) -> Listeners:
         listeners = Listeners()
         self._platforms["web"] = WebChatPlatform(self._database, self._clock, listeners)
         self._renders["web"] = render_web
-        web_chat = WebChat(self._database, self._clock, listeners, self._desk.answer)
-        site = build_web(self._settings.web, self._database, listeners, web_chat, self._thread, self._status)
-        return WebServer(self._settings.web, site, listeners)
+        return listeners
+
+    def _build_web(self, listeners: Listeners) -> WebServer:
+        """The pages for the web role; health and metrics for every one."""
+        site = None
+        if "web" in self._roles:
+            web_chat = WebChat(self._database, self._clock, listeners, self._desk.answer)
+            look_again = LOOK_AGAIN if self._database.is_shared else None
+            site = Site(self._database, listeners, web_chat, self._thread, self._status, look_again=look_again)
+        operations = Operations(self._clock, self._metrics, self._ready, self._depths)
+        webhook = self._webhook if "web" in self._roles else None
+        return WebServer(self._settings.web, build_web(self._settings.web, operations, site, webhook), listeners)
 
     def _add_telegram(self) -> None:
         # Each platform's library is loaded only where there is a token: that is most of the start time and memory.
@@ -142,20 +281,28 @@ class App:
         self._open.append(platform)
         self._platforms["telegram"] = platform
         self._renders["telegram"] = render
-        self._updates.append(
-            TelegramUpdates(
-                self._settings.telegram,
-                self._clock,
-                commands,
-                self._desk.answer,
-                joined=partial(self._joined, "telegram"),
-                left=partial(self._left, "telegram"),
-                moved=partial(self._moved, "telegram"),
-                turn=lambda address: self._courier.turn("telegram", address),
-            )
+        # A webhook is called where the pages are; else one process of this role asks for updates.
+        if ("web" if self._settings.telegram.webhook_url else "telegram") not in self._roles:
+            return
+        updates = TelegramUpdates(
+            self._settings.telegram,
+            self._clock,
+            commands,
+            self._desk.answer,
+            joined=partial(self._joined, "telegram"),
+            left=partial(self._left, "telegram"),
+            moved=partial(self._moved, "telegram"),
+            turn=lambda address: self._courier.turn("telegram", address),
+            is_new=partial(self._is_new, "telegram"),
+            lease=lambda: lease(self._database, "telegram updates"),
+            alert=partial(alert, self._services, "telegram"),
         )
+        if self._settings.telegram.webhook_url:
+            self._webhook = updates.take
+        self._updates.append(updates)
 
     def _add_discord(self) -> None:
+        from bot.platforms.discord.connection import DiscordSender
         from bot.platforms.discord.render import render
         from bot.platforms.discord.send import DiscordPlatform
         from bot.platforms.discord.updates import DiscordUpdates, SlashCommand
@@ -174,30 +321,39 @@ class App:
             )
             for each in COMMANDS
         ]
-        updates = DiscordUpdates(
-            self._settings.discord,
-            commands,
-            self._desk.answer,
-            joined=partial(self._joined, "discord"),
-            left=partial(self._left, "discord"),
+        connection = (
+            DiscordUpdates(
+                self._settings.discord,
+                self._clock,
+                commands,
+                self._desk.answer,
+                joined=partial(self._joined, "discord"),
+                left=partial(self._left, "discord"),
+            )
+            if "discord" in self._roles
+            else DiscordSender(self._settings.discord, self._clock)
         )
-        self._platforms["discord"] = DiscordPlatform(updates.http)
+        self._platforms["discord"] = DiscordPlatform(connection, self._clock)
         self._renders["discord"] = render
-        self._updates.append(updates)
+        self._updates.append(connection)
+        self._open.append(connection)  # also what is still in flight goes over it
+
+    async def _is_new(self, platform: PlatformName, update_id: int) -> bool:
+        async with self._database.write() as connection:
+            return await updates_seen.is_new(connection, platform, update_id, self._clock.now())
 
     async def _left(self, platform: PlatformName, address: str, reason: str) -> None:
         async with self._database.write() as connection:
             for chat in await chats.at(connection, platform, address):
-                await chats.deactivate(connection, chat.id, reason)
+                await chats.deactivate(connection, chat.id, reason, self._clock.now())
                 log.info("chat.inactive", chat=chat.id, reason=reason)
 
     async def _joined(self, platform: PlatformName, address: str) -> None:
-        async with self._database.write() as connection:
-            for chat in await chats.at(connection, platform, address):
-                if chat.inactive_because is not None:
-                    await chats.reactivate(connection, chat.id)
-                    log.info("chat.active_again", chat=chat.id)
-        self._scheduler.wake("digest")
+        async with self._database.read() as connection:
+            found = await chats.at(connection, platform, address)
+        for chat in found:
+            if chat.inactive_because is not None:
+                await welcome_back(self._services, chat)
 
     async def _moved(self, platform: PlatformName, old: str, new: str) -> None:
         async with self._database.write() as connection:
@@ -240,32 +396,3 @@ class App:
             await self._composer.on_demand(chat, now, with_sample=True)
         async with self._database.write() as connection:
             await marks.put(connection, "greeted", now.isoformat())
-
-
-async def run_until_stopped(settings: Settings) -> None:
-    """`paperwire run`: everything in one process, until SIGINT or SIGTERM.
-
-    Raises PaperwireError where it cannot start.
-    """
-    clock = WallClock()
-    scheduler = JobScheduler(clock)
-    app = App(settings, await open_database(settings.database.url), clock, scheduler)
-    stopped = asyncio.Event()
-    for sign in (signal.SIGINT, signal.SIGTERM):
-        asyncio.get_running_loop().add_signal_handler(sign, stopped.set)
-    try:
-        await app.start()
-        scheduler.start()
-        announce(app)
-        await stopped.wait()
-        log.info("stopping")
-    finally:
-        await scheduler.stop()
-        await app.stop()
-
-
-def announce(app: App) -> None:
-    """Tell the person at the terminal where to go, and with which words to claim the bot."""
-    print(f"\nPaperwire is ready: {app.address}\n", flush=True)  # noqa: T201 -- for the person at the terminal
-    if app.claim_code:
-        print(f"To become its operator, say to the bot: /start {app.claim_code}\n", flush=True)  # noqa: T201 -- the same

@@ -44,11 +44,23 @@ def paperwire(
 
 
 @app.command()
-def run(config: ConfigOption = None) -> None:
+def run(
+    role: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--role",
+            help="With PostgreSQL: take this part only (web, worker, telegram, discord); can be given several times.",
+        ),
+    ] = None,
+    config: ConfigOption = None,
+) -> None:
     """Start Paperwire: the web chat, and Telegram and Discord where there is a token."""
-    from bot.app import run_until_stopped
+    from bot.app import ROLES
+    from bot.run import run_until_stopped
 
-    _finish(run_until_stopped(_settings(config)))
+    if unknown := set(role or ()) - set(ROLES):
+        _fail(f"--role {unknown.pop()}: no such role. Known: {', '.join(ROLES)}.")
+    _finish(run_until_stopped(_settings(config), [each for each in ROLES if not role or each in role]))
 
 
 @app.command()

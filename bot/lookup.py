@@ -11,6 +11,7 @@ from bot.config import Settings
 from bot.digests.compose import Composer
 from bot.errors import PaperwireError
 from bot.locales import phrases_of
+from bot.metrics import Metrics
 from bot.papers import BadPaperId, Paper, PaperId, is_sample, parse_paper_id
 from bot.storage import chats, papers
 from bot.storage.database import DatabaseError, open_database
@@ -65,7 +66,7 @@ async def preview_digests(settings: Settings) -> str:
     """Every chat's digest as it would be now, as text."""
     database = await open_database(settings.database.url, exclusive=False)
     now = WallClock().now()
-    composer = Composer(database, _summarise, {}, settings.arxiv.default_categories)
+    composer = Composer(database, _summarise, {}, settings.arxiv.default_categories, Metrics())
     try:
         async with database.read() as connection:
             everyone = [chat for chat in await chats.everyone(connection) if chat.next_digest_at is not None]

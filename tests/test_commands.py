@@ -27,6 +27,7 @@ from bot.commands.request import Incoming, Sender
 from bot.config import AccessRules, Arxiv, Settings
 from bot.digests.compose import Composer
 from bot.locales import CatalogueName, phrases_of
+from bot.metrics import Metrics
 from bot.storage import chats, papers
 from bot.storage.database import Database, open_database
 from bot.summaries.write import WRITERS, Summariser
@@ -162,6 +163,7 @@ async def a_room(folder: Path, *, is_open: bool = True) -> AsyncIterator[Room]:
 
         platforms: tuple[PlatformName, ...] = ("telegram", "discord", "web")
         renders = {name: lambda reply, name=name: into_outbox(name, reply) for name in platforms}
+        metrics = Metrics()
         services = Services(
             database=database,
             clock=clock,
@@ -169,9 +171,10 @@ async def a_room(folder: Path, *, is_open: bool = True) -> AsyncIterator[Room]:
             settings=settings,
             client=client,
             poller=FeedPoller(database, client, clock, settings.arxiv),
-            composer=Composer(database, summarise, renders, settings.arxiv.default_categories),
+            composer=Composer(database, summarise, renders, settings.arxiv.default_categories, metrics),
             summarise=summarise,
             renders=renders,
+            metrics=metrics,
             claim=Claim(code="let-me-in"),
         )
         yield Room(database, clock, arxiv, scheduler, services, came)

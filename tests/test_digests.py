@@ -11,6 +11,7 @@ from bot.cards.reply import Reply
 from bot.chats import Chat
 from bot.digests.compose import Composer
 from bot.interests import Interest
+from bot.metrics import Metrics
 from bot.storage import chats
 from bot.storage.database import Database
 from bot.storage.tables import messages
@@ -42,7 +43,7 @@ def seen() -> Seen:
 def composer(database: Database, clock: HandClock, seen: Seen) -> Composer:
     summariser = Summariser(database, clock, WRITERS)
     renders: dict[str, Callable[[Reply], list[str]]] = dict.fromkeys(("web", "telegram", "discord"), seen.render)
-    return Composer(database, summariser.summarise, renders, ("cs.CL",))
+    return Composer(database, summariser.summarise, renders, ("cs.CL",), Metrics())
 
 
 async def again(database: Database, chat: Chat) -> Chat:
@@ -252,7 +253,7 @@ async def test_chats_that_are_gone_or_not_let_in_get_nothing(
     gone = await a_chat(database, "cs.CL", address="gone")
     waiting = await a_chat(database, "cs.CL", address="waiting")
     async with database.write() as connection:
-        await chats.deactivate(connection, gone.id, "blocked")
+        await chats.deactivate(connection, gone.id, "blocked", clock.now())
         await chats.set_access(connection, waiting.id, "waiting")
     await announce(database, clock.turn(hours=1), a_paper(1, "cs.CL"))
     await composer.tick(clock.turn(days=1))

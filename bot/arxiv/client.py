@@ -4,6 +4,8 @@ arXiv's terms: https://info.arxiv.org/help/api/tou.html (one request every three
 """
 
 import asyncio
+from collections.abc import Callable
+from contextlib import AbstractAsyncContextManager, nullcontext
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Literal
@@ -55,11 +57,16 @@ class Answer:
     etag: str | None
 
 
+SharedTurn = Callable[[], AbstractAsyncContextManager[None]]
+"""Waits until no other process asks arXiv or has just asked it; inside, none of them does."""
+
+
 class ArxivClient:
     """Asks arXiv. A new one rests for one spacing first: a process before it may just have asked."""
 
-    def __init__(self, contact: str, clock: Clock) -> None:
+    def __init__(self, contact: str, clock: Clock, shared_turn: SharedTurn = nullcontext) -> None:
         self._clock = clock
+        self._shared_turn = shared_turn
         self._turn = asyncio.Lock()
         self.free_at: datetime = clock.now() + SPACING
         self._http = httpx.AsyncClient(
@@ -79,7 +86,7 @@ class ArxivClient:
             while (wait := (self.free_at - self._clock.now()).total_seconds()) > 0:
                 await self._clock.sleep(wait)
             try:
-                async with asyncio.timeout(LONGEST_WAIT):
+                async with self._shared_turn(), asyncio.timeout(LONGEST_WAIT):
                     return await self._ask(url, params, etag)
             except httpx.InvalidURL as error:
                 raise RefusedError("refused", f"{url} is no URL: {error}") from error

@@ -41,6 +41,19 @@ class FeedPoller:
 
     async def tick(self, now: datetime) -> datetime | None:
         """Ask the one feed that is due first, if any; when to come back."""
+        due = await self._next_due(now)
+        if due is None or due.next_poll_at > now:
+            return due.next_poll_at if due else None
+        if self._client.free_at <= now:
+            await self.poll(due)
+        return self._client.free_at
+
+    async def next_poll_at(self, now: datetime) -> datetime | None:
+        """When the feed that is due first is due."""
+        due = await self._next_due(now)
+        return due.next_poll_at if due else None
+
+    async def _next_due(self, now: datetime) -> Feed | None:
         async with self._database.read() as connection:
             categories = await self._followed(connection)
             due = await feeds.next_due(connection, categories)
@@ -49,11 +62,7 @@ class FeedPoller:
                 await feeds.follow(connection, categories, now)
                 due = await feeds.next_due(connection, categories)
             self._known |= categories
-        if due is None or due.next_poll_at > now:
-            return due.next_poll_at if due else None
-        if self._client.free_at <= now:
-            await self.poll(due)
-        return self._client.free_at
+        return due
 
     async def _followed(self, connection: AsyncConnection) -> set[str]:
         return await chats.followed_categories(connection) | set(self._settings.default_categories)

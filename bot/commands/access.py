@@ -62,7 +62,7 @@ async def ask_for_access(context: Context) -> Reply:
                 Button(phrases("button.deny"), f"deny:{chat.id}"),
             ),
         )
-        await services.tell(operator, f"access-{chat.platform}-{_place(chat)}-{operator.id}", request)
+        await services.tell(operator, f"access-{chat.platform}-{_place(chat)}-{operator.id}", request, urgent=True)
     return context.says("access.waiting")
 
 

@@ -13,6 +13,7 @@ from bot.commands.request import Sender
 from bot.config import Settings
 from bot.digests.compose import Composer, Renders, Summarise
 from bot.locales import CatalogueName, Phrases, format_datetime, phrases_of
+from bot.metrics import Metrics
 from bot.storage import outbox
 from bot.storage.database import Database
 
@@ -41,15 +42,16 @@ class Services:
     composer: Composer
     summarise: Summarise
     renders: Renders
+    metrics: Metrics
     claim: Claim
 
-    async def tell(self, chat: Chat, key: str, reply: Reply) -> None:
+    async def tell(self, chat: Chat, key: str, reply: Reply, *, urgent: bool = False) -> None:
         """Say something in a chat unasked, once for each key, through the outbox; nothing where its platform is off."""
         if chat.platform not in self.renders:
             return
         async with self.database.write() as connection:
             payloads = self.renders[chat.platform](reply)
-            await outbox.put(connection, chat.id, None, key, payloads, self.clock.now())
+            await outbox.put(connection, chat.id, None, key, payloads, self.clock.now(), urgent=urgent)
         self.scheduler.wake("deliver")
 
 

@@ -2,14 +2,14 @@
 
 import re
 from collections.abc import Awaitable, Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import structlog
 from sqlalchemy.exc import SQLAlchemyError
 
 from bot.cards.reply import Reply
 from bot.chats import Chat
-from bot.commands import access, reading, settings, status, subscribing
+from bot.commands import access, reading, returning, settings, status, subscribing
 from bot.commands.context import Context, Services, spoken
 from bot.commands.request import LONGEST_TEXT, Incoming, Permission
 from bot.locales import phrases_of
@@ -60,6 +60,8 @@ ACTIONS = (
     Command("abstract", reading.abstract),
     Command("more", reading.more),
     Command("set", settings.settings, Permission.ADMIN),
+    Command("return", returning.choose, Permission.ADMIN),
+    Command("restored", returning.choose_after_restore, Permission.OPERATOR),
     Command("allow", access.allow, Permission.OPERATOR),
     Command("deny", access.deny, Permission.OPERATOR),
 )
@@ -98,6 +100,14 @@ class Desk:
         refusal = await self._refusal(command, context)
         return refusal or await command.run(context)
 
+    async def _welcome_back(self, chat: Chat) -> Chat:
+        """A chat that was given up comes back by itself when somebody speaks there; it is asked how to go on."""
+        services = self._services
+        question = await returning.welcome_back(services, chat)
+        if question is not None:
+            await services.tell(chat, f"return-{chat.id}-{services.clock.now():%Y%m%d%H%M%S}", question, urgent=True)
+        return replace(chat, inactive_because=None, inactive_since=None, shut=0)
+
     async def _context(self, incoming: Incoming, argument: str) -> Context:
         services, now = self._services, self._services.clock.now()
         chat = await self._meet(incoming)
@@ -105,13 +115,13 @@ class Desk:
         return Context(services, chat, incoming.sender, is_operator, argument, now)
 
     async def _meet(self, incoming: Incoming) -> Chat:
-        """The chat, as it is kept; one that was given up comes back by itself when somebody speaks there."""
+        """The chat, as it is kept."""
         async with self._services.database.read() as connection:
             chat = await chats.find(connection, incoming.platform, incoming.address)
-        if chat is not None and chat.inactive_because is None:
-            return chat
+        if chat is not None:
+            return chat if chat.inactive_because is None else await self._welcome_back(chat)
         async with self._services.database.write() as connection:
-            chat = await chats.meet(
+            return await chats.meet(
                 connection,
                 incoming.platform,
                 incoming.address,
@@ -121,8 +131,6 @@ class Desk:
                 preferences=self._services.settings.digest.preferences,
                 now=self._services.clock.now(),
             )
-            await chats.reactivate(connection, chat.id)
-        return chat
 
     def _parse(self, incoming: Incoming) -> tuple[Command | None, str]:
         if incoming.action:

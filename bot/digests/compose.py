@@ -7,14 +7,16 @@ from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 
 import structlog
+from sqlalchemy.exc import IntegrityError
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from bot.cards.reply import Button, Render, Reply, badge_of, card_of
 from bot.chats import Chat, PlatformName, languages, local_day, wanted_categories
 from bot.digests.choose import Choice, choose, matching, owed
 from bot.locales import Phrases, format_date, phrases_of
+from bot.metrics import Metrics
 from bot.papers import Paper, PaperId
-from bot.storage import chats, digests, outbox, papers
+from bot.storage import chats, digests, marks, outbox, papers
 from bot.storage.database import Database
 from bot.storage.digests import Candidate, Occasion, Receipt
 from bot.summary import Summary
@@ -40,14 +42,26 @@ class _Plan:
     choice: Choice
     latest_day: date | None = None
     """The last announcement day among what matched."""
+    announced_at: datetime | None = None
+    """When the last of what it shows was seen."""
 
     @classmethod
     def of(cls, chat: Chat, occasion: Occasion, choice: Choice, matched: Sequence[Candidate]) -> "_Plan":
-        return cls(chat, occasion, choice, max((candidate.day for candidate in matched), default=None))
+        shown = set(choice.shown)
+        seen = [candidate.first_seen_at for candidate in matched if candidate.paper_id in shown]
+        day = max((candidate.day for candidate in matched), default=None)
+        return cls(chat, occasion, choice, day, max(seen, default=None))
+
+
+class OvertakenError(Exception):
+    """Another process gave the chat one of these papers while this digest was being written. Nothing was written."""
 
 
 class Composer:
-    """Makes digests. Two of one chat never at once: they would choose the same papers."""
+    """Makes digests. Two of one chat never at once: they would choose the same papers.
+
+    Within a process they take turns; of two processes the later one finds the ledger changed, and chooses anew.
+    """
 
     def __init__(
         self,
@@ -55,16 +69,20 @@ class Composer:
         summarise: Summarise,
         renders: Renders,
         default_categories: Iterable[str],
+        metrics: Metrics,
     ) -> None:
         self._database = database
         self._summarise = summarise
         self._renders = renders
         self._default_categories = tuple(default_categories)
+        self._metrics = metrics
         self._turns: defaultdict[int, asyncio.Lock] = defaultdict(asyncio.Lock)
 
     async def tick(self, now: datetime) -> datetime | None:
         """Compose every digest that is due; when the next one will be."""
         async with self._database.read() as connection:
+            if await marks.is_held(connection):
+                return None
             due = await chats.due(connection, now, list(self._renders))
         earliest = now
         for chat in due:
@@ -80,14 +98,31 @@ class Composer:
 
     async def daily(self, chat: Chat, now: datetime) -> int:
         """The digest of a chat's day: everything it is owed. An empty one is recorded too: the day had its digest."""
+
+        async def owed(connection: AsyncConnection) -> _Plan | None:
+            # Asked anew inside the turn: an earlier tick may have served this day.
+            current = await chats.get(connection, chat.id)
+            if current is None or current.next_digest_at is None or current.next_digest_at > now:
+                return None
+            return await self._owed(connection, current, "daily")
+
+        return await self._make(chat, owed, now)
+
+    async def _make(
+        self, chat: Chat, plan_of: Callable[[AsyncConnection], Awaitable[_Plan | None]], now: datetime
+    ) -> int:
+        """Plan and compose in the chat's turn, anew where another process was quicker; how many papers it shows."""
         async with self._turns[chat.id]:
-            async with self._database.read() as connection:
-                # Asked anew inside the turn: an earlier tick may have served this day.
-                current = await chats.get(connection, chat.id)
-                if current is None or current.next_digest_at is None or current.next_digest_at > now:
-                    return 0
-                plan = await self._owed(connection, current, "daily")
-            return await self._compose(plan, now)
+            for is_last in (False, False, True):
+                async with self._database.read() as connection:
+                    plan = await plan_of(connection)
+                try:
+                    return await self._compose(plan, now) if plan is not None else 0
+                except (OvertakenError, IntegrityError):
+                    # Of two digests of one day the database takes only the first.
+                    if is_last:
+                        raise
+            raise AssertionError
 
     async def on_demand(self, chat: Chat, now: datetime, *, with_sample: bool = False) -> int:
         """The digest that `/digest` asks for: what is owed now, else what was not shown of the latest announcement.
@@ -95,21 +130,25 @@ class Composer:
         `with_sample`: where nothing of arXiv's is stored, the bundled sample serves. Returns how many papers it shows;
         0 means that nothing was made.
         """
-        async with self._turns[chat.id]:
-            async with self._database.read() as connection:
-                plan = await self._owed(connection, chat, "asked")
-                if not plan.choice.shown:
-                    plan = await self._latest(connection, chat, with_sample=with_sample)
-            return await self._compose(plan, now) if plan.choice.shown else 0
+
+        async def owed_or_latest(connection: AsyncConnection) -> _Plan | None:
+            plan = await self._owed(connection, chat, "asked")
+            if not plan.choice.shown:
+                plan = await self._latest(connection, chat, with_sample=with_sample)
+            return plan if plan.choice.shown else None
+
+        return await self._make(chat, owed_or_latest, now)
 
     async def more(self, chat: Chat, first_held: PaperId, now: datetime) -> int:
         """The next of what a digest holds back, known by any paper that it held; how many papers that shows."""
-        async with self._turns[chat.id]:
-            async with self._database.read() as connection:
-                held = await digests.held_with(connection, chat.id, first_held)
+
+        async def held_back(connection: AsyncConnection) -> _Plan | None:
+            held = await digests.held_with(connection, chat.id, first_held)
             shown, rest = tuple(held[:MORE_AT_ONCE]), tuple(held[MORE_AT_ONCE:])
             choice = Choice(shown, rest, Receipt(len(held), len(held), len(shown), len(rest)))
-            return await self._compose(_Plan(chat, "more", choice), now) if shown else 0
+            return _Plan(chat, "more", choice) if shown else None
+
+        return await self._make(chat, held_back, now)
 
     async def preview(self, chat: Chat, now: datetime) -> Reply:
         """What the chat's digest would be at this instant; nothing is written."""
@@ -151,12 +190,16 @@ class Composer:
             payloads = await asyncio.to_thread(self._renders[chat.platform], reply)
         today = local_day(chat.preferences, now)
         async with self._database.write() as connection:
-            digest_id = await digests.add(connection, chat.id, plan.occasion, today, now, choice.receipt)
-            await digests.enter(connection, chat.id, digest_id, choice.shown, choice.held)
+            digest_id = await digests.add(
+                connection, chat.id, plan.occasion, today, now, choice.receipt, plan.announced_at
+            )
+            if not await digests.enter(connection, chat.id, digest_id, choice.shown, choice.held):
+                raise OvertakenError(chat.id)
             await outbox.put(connection, chat.id, digest_id, f"d{digest_id}", payloads, now)
             if plan.occasion == "daily":
                 await chats.schedule(connection, chat.id, now, today)
         receipt = choice.receipt
+        self._metrics.digests.labels(plan.occasion).inc()
         log.info(
             "digest.composed",
             digest=digest_id,

@@ -16,7 +16,7 @@ from apscheduler.triggers.date import DateTrigger
 from bot.clock import Clock, Tick
 
 HEARTBEAT = timedelta(seconds=30)
-GRACE = 10.0
+GRACE = 7.0
 """Seconds that work in progress is given at the end."""
 
 log = structlog.get_logger(__name__)
@@ -47,6 +47,14 @@ class JobScheduler:
         task = asyncio.create_task(work)
         self._work.add(task)
         task.add_done_callback(self._ended)
+
+    async def run(self, work: Coroutine[Any, Any, None]) -> None:
+        task = asyncio.create_task(work)
+        self._work.add(task)
+        try:
+            await task
+        finally:
+            self._work.discard(task)
 
     def start(self) -> None:
         self._scheduler.start()

@@ -1,0 +1,89 @@
+"""Coming back: a chat that was given up for a while, or a restored backup, goes on from now or catches up."""
+
+from datetime import timedelta
+
+import structlog
+
+from bot.cards.reply import Button, Reply
+from bot.chats import Chat
+from bot.commands.context import Context, Services, spoken
+from bot.locales import phrases_of
+from bot.storage import chats, marks, outbox
+from bot.storage.tables import messages
+
+TIME_TO_CHOOSE = timedelta(hours=1)
+"""For so long what waited is held back, so that a chat can choose; then it catches up: nothing is lost by default."""
+
+log = structlog.get_logger(__name__)
+
+
+async def welcome_back(services: Services, chat: Chat) -> Reply | None:
+    """Let a chat that was given up be written to again; what to ask it, if anything came meanwhile."""
+    now = services.clock.now()
+    async with services.database.write() as connection:
+        await chats.reactivate(connection, chat.id)
+        waiting = await outbox.hold_back(connection, chat.id, now + TIME_TO_CHOOSE)
+        follows = bool(await chats.subscriptions_of(connection, chat.id))
+        missed_a_digest = follows and chat.next_digest_at is not None and chat.next_digest_at <= now
+        if missed_a_digest:
+            await chats.digest_now(connection, chat.id, now + TIME_TO_CHOOSE)
+    log.info("chat.active_again", chat=chat.id, waiting=waiting)
+    services.scheduler.wake("digest")
+    services.scheduler.wake("deliver")
+    if not (waiting or missed_a_digest):
+        return None
+    phrases = phrases_of(spoken(chat.preferences.language, None))
+    return Reply(
+        phrases("return.question", since=f"{chat.inactive_since or now:%Y-%m-%d}"),
+        title=phrases("return.title"),
+        buttons=(
+            Button(phrases("button.from_now"), "return:from-now"),
+            Button(phrases("button.catch_up"), "return:catch-up"),
+        ),
+    )
+
+
+async def choose(context: Context) -> Reply:
+    """What a chat that came back wants of what it missed: nothing, or all of it at once."""
+    services, chat, now = context.services, context.chat, context.now
+    async with services.database.write() as connection:
+        if context.argument == "from-now":
+            await outbox.void(connection, messages.c.chat_id == chat.id, "the chat goes on from now")
+            await chats.from_now(connection, chat.id, now)
+        elif context.argument == "catch-up":
+            await outbox.hold_back(connection, chat.id, now)
+            await chats.digest_now(connection, chat.id, now)
+        else:
+            return context.says("button.stale")
+        current = await chats.schedule(connection, chat.id, now)
+    services.scheduler.wake("digest")
+    services.scheduler.wake("deliver")
+    if context.argument == "catch-up":
+        return context.says("return.catching_up")
+    due = current.next_digest_at
+    return context.says("return.from_now", next=context.local(due)) if due else context.says("status.follows_nothing")
+
+
+async def choose_after_restore(context: Context) -> Reply:
+    """What an operator wants of a restored backup: go on from now, or catch up with what it may have sent already."""
+    if context.argument not in ("from-now", "catch-up"):
+        return context.says("button.stale")
+    if not await go_on_after_restore(context.services, catch_up=context.argument == "catch-up"):
+        return context.says("restore.decided")
+    return context.says("restore.catching_up" if context.argument == "catch-up" else "restore.from_now")
+
+
+async def go_on_after_restore(services: Services, *, catch_up: bool) -> bool:
+    """Begin to send again after a restore; False where somebody chose already."""
+    now = services.clock.now()
+    async with services.database.write() as connection:
+        if not await marks.is_held(connection):
+            return False
+        await marks.remove(connection, marks.RESTORED)
+        if not catch_up:
+            await outbox.void(connection, messages.c.urgent.is_(False), "restored: on from now")
+            await chats.all_from_now(connection, now)
+    log.info("restore.decided", catch_up=catch_up)
+    services.scheduler.wake("digest")
+    services.scheduler.wake("deliver")
+    return True

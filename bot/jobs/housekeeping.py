@@ -1,0 +1,36 @@
+"""Housekeeping: once a day what is bulky and no longer of use is dropped. What was sent to whom is kept."""
+
+from datetime import datetime, timedelta
+
+import structlog
+
+from bot.config import Retention
+from bot.storage import budgets, outbox, updates_seen
+from bot.storage.database import Database
+
+EVERY = timedelta(days=1)
+UPDATES_COME_AGAIN = timedelta(days=2)
+"""Telegram keeps updates for a day: https://core.telegram.org/bots/api#getting-updates"""
+
+log = structlog.get_logger(__name__)
+
+
+class Housekeeper:
+    """Prunes. Several processes may do so at once: what one has dropped the other does not find."""
+
+    def __init__(self, database: Database, settings: Retention) -> None:
+        self._database = database
+        self._settings = settings
+        self._pruned_at: datetime | None = None
+
+    async def tick(self, now: datetime) -> datetime | None:
+        """Prune, if a day has passed since the last time; when to come back."""
+        if self._pruned_at is None or now - self._pruned_at >= EVERY:
+            async with self._database.write() as connection:
+                texts = await outbox.prune_texts(connection, now - timedelta(days=self._settings.days))
+                scopes = await budgets.prune(connection, now.timestamp())
+                await updates_seen.prune(connection, now - UPDATES_COME_AGAIN)
+            self._pruned_at = now
+            if texts or scopes:
+                log.info("pruned", texts=texts, scopes=scopes)
+        return self._pruned_at + EVERY

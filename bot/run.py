@@ -1,0 +1,44 @@
+"""Running: from the start to SIGINT or SIGTERM, and to an orderly end."""
+
+import asyncio
+import signal
+from collections.abc import Collection
+
+import structlog
+
+from bot.app import ROLES, App, Role
+from bot.clock import WallClock
+from bot.config import Settings
+from bot.jobs.scheduler import JobScheduler
+from bot.storage.database import open_database
+
+log = structlog.get_logger(__name__)
+
+
+async def run_until_stopped(settings: Settings, roles: Collection[Role] = ROLES) -> None:
+    """`paperwire run`: these roles in one process, until SIGINT or SIGTERM.
+
+    Raises PaperwireError where it cannot start.
+    """
+    clock = WallClock()
+    scheduler = JobScheduler(clock)
+    app = App(settings, await open_database(settings.database.url), clock, scheduler, roles)
+    stopped = asyncio.Event()
+    for sign in (signal.SIGINT, signal.SIGTERM):
+        asyncio.get_running_loop().add_signal_handler(sign, stopped.set)
+    try:
+        await app.start()
+        scheduler.start()
+        announce(app)
+        await stopped.wait()
+        log.info("stopping")
+    finally:
+        await asyncio.gather(app.finish(), scheduler.stop())
+        await app.close()
+
+
+def announce(app: App) -> None:
+    """Tell the person at the terminal where to go, and with which words to claim the bot."""
+    print(f"\nPaperwire is ready: {app.address}\n", flush=True)  # noqa: T201 -- for the person at the terminal
+    if app.claim_code:
+        print(f"To become its operator, say to the bot: /start {app.claim_code}\n", flush=True)  # noqa: T201 -- the same

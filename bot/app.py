@@ -1,8 +1,8 @@
 """The composition root: the only place that knows all the rooms."""
 
 import asyncio
-from collections.abc import AsyncIterator, Collection
-from contextlib import asynccontextmanager, nullcontext
+from collections.abc import Collection
+from contextlib import nullcontext
 from datetime import datetime
 from functools import partial
 from pathlib import Path
@@ -24,7 +24,7 @@ from bot.commands.desk import COMMANDS, Desk
 from bot.commands.returning import welcome_back
 from bot.commands.status import web_status
 from bot.config import Settings
-from bot.delivery.budget import Answered, Ask, MemoryBudget, Scope, SharedBudget
+from bot.delivery.budget import Ask, MemoryBudget, Scope, SharedBudget, slot
 from bot.delivery.courier import Courier
 from bot.delivery.port import Platform, Rate
 from bot.digests.compose import Composer
@@ -96,9 +96,8 @@ class App:
         self._metrics = Metrics()
         self._state = "starting"
         self._budget = SharedBudget(database) if database.is_shared else MemoryBudget(database)
-        self._client = ArxivClient(
-            settings.arxiv.contact, clock, self._arxiv_turn if database.is_shared else nullcontext
-        )
+        of_all = partial(slot, self._budget, clock, Ask((Scope("arxiv", Rate(1, SPACING)),)))
+        self._client = ArxivClient(settings.arxiv.contact, clock, of_all if database.is_shared else nullcontext)
         self._updates: list[Updates] = []
         self._open: list[Stoppable] = []
         self._platforms: dict[PlatformName, Platform] = {}
@@ -232,21 +231,6 @@ class App:
         async with self._database.read() as connection:
             return await outbox.depths(connection)
 
-    @asynccontextmanager
-    async def _arxiv_turn(self) -> AsyncIterator[None]:
-        """Of all processes one asks arXiv at a time, each at its distance from the one before."""
-        ask = Ask((Scope("arxiv", Rate(1, SPACING)),))
-        while True:
-            asked_at = self._clock.now()
-            (grant,) = await self._budget.turn([], [ask], asked_at)
-            if grant.lacking is None:
-                break
-            await self._clock.sleep((grant.at - asked_at).total_seconds())
-        try:
-            yield
-        finally:
-            await self._budget.turn([Answered(ask.scopes, asked_at)], [], self._clock.now())
-
     async def _digest(self, now: datetime) -> datetime | None:
         due = await self._composer.tick(now)
         self._scheduler.wake("deliver")
@@ -329,6 +313,7 @@ class App:
                 self._desk.answer,
                 joined=partial(self._joined, "discord"),
                 left=partial(self._left, "discord"),
+                lease=lambda: lease(self._database, f"discord shards {self._settings.discord.shard_ids}"),
             )
             if "discord" in self._roles
             else DiscordSender(self._settings.discord, self._clock)

@@ -1,16 +1,19 @@
 """The database refuses what it cannot trust, says what to do, and changes nothing of it."""
 
+import asyncio
 import sqlite3
 import subprocess
 import sys
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 import sqlalchemy as sa
 
+from bot.storage import outbox
 from bot.storage.database import Database, DatabaseError, explain, open_database
-from bot.storage.tables import metadata
-from tests.builders import a_chat
+from bot.storage.tables import messages, metadata
+from tests.builders import MONDAY, a_chat
 
 
 def url(file: Path) -> str:
@@ -28,15 +31,40 @@ async def test_a_new_database_has_every_table_and_the_promised_settings(database
     assert pragmas == ["wal", 2, 1]
 
 
-async def test_the_migrations_make_the_schema_that_the_code_expects(database: Database) -> None:
+async def test_the_migrations_make_the_schema_that_the_code_expects(any_database: Database) -> None:
     from alembic.autogenerate import compare_metadata
     from alembic.runtime.migration import MigrationContext
 
-    async with database.read() as connection:
+    def is_ours(name: str | None, _kind: str, _parents: object) -> bool:
+        return not (name or "").startswith("procrastinate")
+
+    async with any_database.read() as connection:
         difference = await connection.run_sync(
-            lambda sync: compare_metadata(MigrationContext.configure(sync), metadata)
+            lambda sync: compare_metadata(MigrationContext.configure(sync, opts={"include_name": is_ours}), metadata)
         )
     assert difference == []
+
+
+async def test_processes_that_start_at_once_migrate_postgresql_once(new_postgres: Callable[[], str]) -> None:
+    opened = await asyncio.gather(*(open_database(each) for each in [new_postgres()] * 4))
+    for database in opened:
+        await database.close()
+
+
+async def test_a_postgresql_that_cannot_be_used_is_told_in_one_line_without_its_password(
+    new_postgres: Callable[[], str],
+) -> None:
+    missing = sa.make_url(new_postgres()).set(database="nowhere").render_as_string(hide_password=False)
+    for wrong, said in (
+        ("postgresql://bot:hush-hush@127.0.0.1:1/x", "cannot be reached"),
+        (missing, "does not exist"),
+        ("mysql://x", "not supported"),
+    ):
+        with pytest.raises(DatabaseError) as caught:
+            await open_database(wrong)
+        assert said in str(caught.value)
+        assert "\n" not in str(caught.value)
+        assert "hush-hush" not in str(caught.value)
 
 
 async def test_a_database_of_the_first_release_opens_in_this_one(tmp_path: Path) -> None:
@@ -53,6 +81,35 @@ async def test_a_database_of_the_first_release_opens_in_this_one(tmp_path: Path)
     await database.close()
     assert (chat.platform, chat.preferences.zone) == ("telegram", "Asia/Shanghai")
     assert str(subscription.interest) == "cs.CV+cs.CL -cs.RO"
+
+
+async def test_what_the_first_release_had_still_to_send_is_sent_by_this_one(tmp_path: Path) -> None:
+    first = Path(__file__).parent / "data" / "first_release.sql"
+    rows = [
+        (number, "pending" if number < 700 else "sent", f"text {number % 7}", number % 3) for number in range(1, 1001)
+    ]
+    with sqlite3.connect(tmp_path / "old.db") as connection:
+        connection.executescript(first.read_text("utf-8"))
+        (chat_id,) = connection.execute("SELECT id FROM chats").fetchone()
+        connection.executemany(
+            "INSERT INTO messages (id, chat_id, key, payload, state, not_before, attempts, uncertain, created_at) "
+            f"VALUES (?1, {chat_id}, 'd' || ?1, ?3, ?2, '2026-03-02 12:00:00', 1, ?4, '2026-03-02 12:00:00')",
+            rows,
+        )
+        connection.execute("UPDATE chats SET access = 'allowed'")
+    connection.close()
+    database = await open_database(url(tmp_path / "old.db"))
+    async with database.read() as read:
+        ((_, queue),) = await outbox.queues(read, [chat_id], MONDAY)
+        texts = await outbox.contents(read, {message.payload_id for message in queue})
+        counts = await outbox.counts(read)
+        doubts = (await read.execute(sa.select(messages.c.doubts).order_by(messages.c.id))).scalars().all()
+    await database.close()
+    assert [(message.key, texts[message.payload_id]) for message in queue] == [
+        (f"d{number}", text) for number, state, text, _ in rows if state == "pending"
+    ]
+    assert counts == {"pending": 699, "sent": 301}
+    assert list(doubts) == [doubts for *_, doubts in rows]
 
 
 @pytest.mark.parametrize(

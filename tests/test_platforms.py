@@ -9,8 +9,10 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
+import httpx
 import pytest
 
+from bot.locales import phrases_of
 from tests.process import Running, paperwire
 from tests.servers.arxiv import ArxivStub, Entry, atom_feed
 from tests.servers.discord import DiscordStub
@@ -144,3 +146,38 @@ async def test_a_discord_server_is_let_in_subscribes_and_reads(world: World) -> 
     digest = next(message for message in world.discord.messages if message.embeds)
     urls = [embed["url"] for embed in digest.embeds if "url" in embed]
     assert urls == [f"https://arxiv.org/abs/2603.0000{n}" for n in (1, 2, 3)]
+
+
+async def test_with_a_webhook_telegram_brings_what_people_say_and_each_update_is_answered_once(
+    tmp_path: Path, unused_tcp_port: int
+) -> None:
+    public = f"http://127.0.0.1:{unused_tcp_port}"
+    async with TelegramStub() as telegram:
+        telegram.add_user(ADA)
+        telegram.add_chat(ADA, title="Ada")
+        async with (
+            paperwire(
+                tmp_path,
+                web__port=str(unused_tcp_port),
+                access__open="true",
+                arxiv__default_categories="[]",
+                telegram__token=telegram.token,
+                telegram__base_url=telegram.api_url,
+                telegram__webhook_url=public,
+            ) as bot,
+            httpx.AsyncClient(base_url=public) as http,
+        ):
+            async with asyncio.timeout(20):
+                while "telegram.listening" not in bot.printed:
+                    await asyncio.sleep(0.05)
+            update = telegram.say(ADA, ADA, "/help")
+            await telegram.wait_for(lambda message: "/subscribe" in message.text, timeout=20)
+            body = {"update_id": update, "message": {"text": "/help"}}
+            forged = await http.post("/telegram/webhook", json=body, headers={"X-Telegram-Bot-Api-Secret-Token": "x"})
+            assert forged.status_code == 403
+            telegram.say(ADA, ADA, "/status")
+            await telegram.wait_for(lambda message: phrases_of("en")("status.title") in message.text, timeout=20)
+            assert len(telegram.messages) == 2
+            assert not any(call.method == "getUpdates" for call in telegram.calls)
+            assert await bot.stop() == 0
+            assert "Traceback" not in bot.printed

@@ -24,6 +24,10 @@ async def start(context: Context) -> Reply:
     services, chat = context.services, context.chat
     if context.argument and services.claim.accepts(context.argument):
         async with services.database.write() as connection:
+            # Each of several processes has a code of its own; the first one that is used ends them all.
+            if await chats.has_operator(connection, services.renders):
+                services.claim.code = None
+                return Reply(context.phrases("start.hello"), title=context.phrases("start.title"))
             await chats.add_operator(connection, chat.platform, context.sender.id, chat.id)
             await chats.set_access(connection, chat.id, "allowed")
         services.claim.code = None

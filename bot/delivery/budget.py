@@ -6,12 +6,14 @@ counted it as late as that, and no jitter on the way brings more into a window t
 """
 
 from collections import defaultdict
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import AsyncIterator, Iterable, Mapping, Sequence
+from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from typing import Protocol
 
 from bot.chats import Chat
+from bot.clock import Clock
 from bot.delivery.port import Pace, Rate
 from bot.storage import budgets
 from bot.storage.database import Database
@@ -62,6 +64,24 @@ class Budget(Protocol):
 
     async def halt(self, scope: str, until: datetime) -> None:
         """The platform wants silence in a scope until then."""
+
+
+@asynccontextmanager
+async def slot(budget: Budget, clock: Clock, ask: Ask, longest: timedelta | None = None) -> AsyncIterator[None]:
+    """Wait until what is asked for is granted, and give it back at the end; after the `longest` wait go without."""
+    began = clock.now()
+    while True:
+        asked_at = clock.now()
+        (grant,) = await budget.turn([], [ask], asked_at)
+        if grant.lacking is None or (longest is not None and asked_at - began >= longest):
+            break
+        wait = grant.at - asked_at
+        await clock.sleep((wait if longest is None else min(wait, longest)).total_seconds())
+    try:
+        yield
+    finally:
+        if grant.lacking is None:
+            await budget.turn([Answered(ask.scopes, asked_at)], [], clock.now())
 
 
 def place_of(chat: Chat) -> str:

@@ -17,7 +17,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from bot.chats import Chat, PlatformName
 from bot.clock import Clock, Scheduler
-from bot.delivery.budget import Answered, Ask, Budget, Grant, MemoryBudget, Scope, place_of, scopes_of
+from bot.delivery.budget import Answered, Ask, Budget, Grant, MemoryBudget, Scope, place_of, scopes_of, slot
 from bot.delivery.outcomes import Aftermath, record
 from bot.delivery.port import Alert, Outcome, Platform, Sent, Uncertain, Wait
 from bot.delivery.turns import MOST_A_TURN, Turn, fairly
@@ -377,18 +377,8 @@ class Courier:
         if chat is None:
             yield
             return
-        ask, began = Ask(self._scopes(chat), urgent=True), self._clock.now()
-        while True:
-            now = self._clock.now()
-            (grant,) = await self._budget.turn([], [ask], now)
-            if grant.lacking is None or now - began > LONGEST_WAIT:
-                break
-            await self._clock.sleep(min((grant.at - now), LONGEST_WAIT).total_seconds())
-        try:
+        async with slot(self._budget, self._clock, Ask(self._scopes(chat), urgent=True), LONGEST_WAIT):
             yield
-        finally:
-            if grant.lacking is None:
-                await self._budget.turn([Answered(ask.scopes, now)], [], self._clock.now())
 
     async def finish(self) -> None:
         """Let nothing more leave, wait a while for what is in flight, and record what became of it."""

@@ -64,7 +64,7 @@ class Distributed:
         self._compose = compose
         self._poll = poll
         self._next_poll_at = next_poll_at
-        self._app = App(connector=PsycopgConnector(conninfo=_conninfo(url), min_size=1, max_size=10, open=False))
+        self._app = App(connector=PsycopgConnector(conninfo=_conninfo(url), min_size=1, max_size=10))
         self._app.task(name="deliver")(self._deliver_one)
         self._app.task(name="compose")(self._compose_one)
         self._app.task(name="poll")(self._poll_one)
@@ -82,16 +82,16 @@ class Distributed:
     async def queue_deliveries(self, now: datetime) -> datetime | None:
         """Queue the outboxes from which something can leave; when the next can."""
         async with self._database.read() as connection:
-            at_work = await queue.locks(connection)
+            at_work = _chats(await queue.locks(connection))
             room = MOST_QUEUED - len(at_work)
             silent = await queue.silent_platforms(connection, now)
             speaking = [name for name in self._platforms if name not in silent]
             held = await marks.is_held(connection)
-            found = (
-                await outbox.due(connection, now, speaking, _chats(at_work), room, only_urgent=held) if room > 0 else []
-            )
+            found = await outbox.left_behind(connection, at_work)
+            if room > 0:
+                found += await outbox.due(connection, now, speaking, at_work, room, only_urgent=held)
             later = await outbox.next_at(connection, now, speaking)
-        await self._queue("deliver", found)
+        await self._queue("deliver", dict.fromkeys(found))
         if room <= 0 or len(found) >= room:
             return now + _LOOK_AGAIN
         return min(filter(None, (later, *silent.values())), default=None)

@@ -21,6 +21,8 @@ from bot.errors import PaperwireError
 _BUSY_SECONDS = 10
 _CONNECTIONS = 10
 """That a process keeps open to PostgreSQL; as many again for a rush."""
+_COUNTED = {"preserve_rowcount": True}
+"""How many rows an INSERT wrote tells what was known before; without this it is told of UPDATE and DELETE only."""
 _MIGRATING = 0x70617065
 """The number of PostgreSQL's advisory lock under which the schema is changed; any would do that nobody else uses."""
 
@@ -44,6 +46,11 @@ class Database:
     def is_shared(self) -> bool:
         """Whether other processes may work on it at the same time."""
         return self.engine.dialect.name == "postgresql"
+
+    @property
+    def place(self) -> str:
+        """The database as people are told of it, without its password."""
+        return _place(self.engine.url)
 
     @asynccontextmanager
     async def write(self) -> AsyncIterator[AsyncConnection]:
@@ -112,7 +119,9 @@ async def open_database(url: str, *, exclusive: bool = True) -> Database:
 
 
 def _sqlite(url: sa.URL) -> AsyncEngine:
-    engine = create_async_engine(url.set(drivername="sqlite+aiosqlite"), connect_args={"timeout": _BUSY_SECONDS})
+    engine = create_async_engine(
+        url.set(drivername="sqlite+aiosqlite"), connect_args={"timeout": _BUSY_SECONDS}, execution_options=_COUNTED
+    )
     sa.event.listen(engine.sync_engine, "connect", _set_pragmas)
     sa.event.listen(engine.sync_engine, "begin", _begin)
     return engine
@@ -125,6 +134,7 @@ def _postgresql(url: sa.URL) -> AsyncEngine:
         pool_size=_CONNECTIONS,
         max_overflow=_CONNECTIONS,
         pool_pre_ping=True,
+        execution_options=_COUNTED,
     )
 
 

@@ -330,6 +330,14 @@ async def _set(connection: AsyncConnection, message_id: int, **values: Any) -> N
     await connection.execute(sa.update(messages).where(messages.c.id == message_id).values(**values))
 
 
+async def left_behind(connection: AsyncConnection, at_work: Collection[int]) -> list[int]:
+    """The chats that have a message in flight though nobody is at them: whoever sent it has died."""
+    query = sa.select(messages.c.chat_id).where(sa.literal_column("messages.state = 'sending'", sa.Boolean)).distinct()
+    if at_work:
+        query = query.where(messages.c.chat_id.not_in(list(at_work)))
+    return list((await connection.execute(query)).scalars())
+
+
 async def recover(connection: AsyncConnection, now: datetime, chat_ids: Sequence[int] | None = None) -> int:
     """What was in flight when its process died may or may not have arrived: it goes again; how many there were.
 
@@ -337,7 +345,7 @@ async def recover(connection: AsyncConnection, now: datetime, chat_ids: Sequence
     """
     statement = (
         sa.update(messages)
-        .where(sa.literal_column("messages.state") == sa.literal_column("'sending'"))
+        .where(sa.literal_column("messages.state = 'sending'", sa.Boolean))
         .values(state="uncertain", not_before=now, error="stopped between request and record", **_in_doubt(now))
     )
     if chat_ids is not None:

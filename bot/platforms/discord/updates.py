@@ -3,6 +3,7 @@
 import asyncio
 import json
 from collections.abc import Awaitable, Callable, Iterable, Iterator, Sequence
+from contextlib import AbstractAsyncContextManager, nullcontext
 from dataclasses import dataclass
 from typing import Any, cast
 
@@ -59,8 +60,10 @@ class DiscordUpdates(DiscordSender):
         answer: Callable[[Incoming], Awaitable[Reply | None]],
         left: Callable[[str, str], Awaitable[None]],
         joined: Callable[[str], Awaitable[None]],
+        lease: Callable[[], AbstractAsyncContextManager[None]] = nullcontext,
     ) -> None:
         super().__init__(settings, clock)
+        self._lease = lease
         self._shards = settings.shard_ids or tuple(range(settings.shard_count))
         self._commands = commands
         self._answer = answer
@@ -116,7 +119,8 @@ class DiscordUpdates(DiscordSender):
             await tree.set_translator(_Chinese())
             await tree.sync()
         self._client = client
-        await client.connect()
+        async with self._lease():
+            await client.connect()
 
     def _command(self, command: SlashCommand) -> app_commands.Command[Any, ..., None]:
         async def bare(interaction: discord.Interaction) -> None:

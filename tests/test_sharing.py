@@ -1,0 +1,331 @@
+"""What several processes on one PostgreSQL share: leases, updates, arXiv's pace, the queue of work."""
+
+import asyncio
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
+from datetime import datetime, timedelta
+from itertools import pairwise
+from typing import Any
+
+import pytest
+import sqlalchemy as sa
+
+from bot.arxiv.client import SPACING
+from bot.config import Workers
+from bot.delivery.budget import Ask, Scope, SharedBudget, slot
+from bot.delivery.port import Rate
+from bot.interests import Interest
+from bot.jobs.distributed import Distributed
+from bot.storage import budgets, chats, outbox, threads, updates_seen
+from bot.storage.database import Database, open_database
+from bot.storage.lease import LeaseLostError, lease
+from tests.builders import MONDAY, HandClock, HandScheduler, a_chat
+
+
+@pytest.fixture
+def url(new_migrated_postgres: Callable[[], str]) -> str:
+    return new_migrated_postgres()
+
+
+@pytest.fixture
+async def shared_database(url: str) -> AsyncIterator[Database]:
+    opened = await open_database(url)
+    yield opened
+    await opened.close()
+
+
+async def test_of_two_that_want_a_lease_one_holds_it_and_then_the_other(shared_database: Database) -> None:
+    order: list[str] = []
+
+    async def hold(name: str, until: asyncio.Event) -> None:
+        async with lease(shared_database, "updates"):
+            order.append(name)
+            await until.wait()
+
+    first_may_end, second_may_end = asyncio.Event(), asyncio.Event()
+    first = asyncio.create_task(hold("first", first_may_end))
+    while not order:
+        await asyncio.sleep(0.01)
+    second = asyncio.create_task(hold("second", second_may_end))
+    await asyncio.sleep(0.2)
+    assert order == ["first"]
+    first_may_end.set()
+    second_may_end.set()
+    await asyncio.gather(first, second)
+    assert order == ["first", "second"]
+
+
+async def test_leases_of_different_names_do_not_hold_each_other_up(shared_database: Database) -> None:
+    async with asyncio.timeout(5), lease(shared_database, "one"), lease(shared_database, "other"):
+        pass
+
+
+async def test_whoever_loses_the_connection_loses_the_lease_and_hears_of_it(shared_database: Database) -> None:
+    async def hold() -> None:
+        async with lease(shared_database, "updates"):
+            async with shared_database.write() as connection:
+                others = "SELECT pg_terminate_backend(pid) FROM pg_locks WHERE locktype = 'advisory'"
+                await connection.execute(sa.text(others))
+            await asyncio.Event().wait()
+
+    with pytest.raises(LeaseLostError):
+        await asyncio.wait_for(hold(), 10)
+
+
+async def test_a_process_that_is_alone_holds_every_lease(database: Database) -> None:
+    async with lease(database, "updates"), lease(database, "updates"):
+        pass
+
+
+async def test_an_update_is_new_once_whichever_process_asks(any_database: Database) -> None:
+    async with any_database.write() as connection:
+        assert await updates_seen.is_new(connection, "telegram", 2**40, MONDAY)
+        assert not await updates_seen.is_new(connection, "telegram", 2**40, MONDAY)
+        assert await updates_seen.is_new(connection, "discord", 2**40, MONDAY)
+        await updates_seen.prune(connection, MONDAY + timedelta(days=1))
+        assert await updates_seen.is_new(connection, "telegram", 2**40, MONDAY)
+
+
+async def test_a_reader_of_a_thread_misses_nothing_that_two_processes_write_at_once(shared_database: Database) -> None:
+    chat = await a_chat(shared_database)
+    begun, may_end = asyncio.Event(), asyncio.Event()
+
+    async def slow() -> None:
+        async with shared_database.write() as connection:
+            await threads.say(connection, chat.id, "bot", "slow", "1", MONDAY)
+            begun.set()
+            await may_end.wait()
+
+    async def quick() -> None:
+        async with shared_database.write() as connection:
+            await threads.say(connection, chat.id, "bot", "quick", "2", MONDAY)
+
+    writing = asyncio.create_task(slow())
+    await begun.wait()
+    other = asyncio.create_task(quick())
+    await asyncio.wait([other], timeout=0.2)
+    async with shared_database.read() as connection:
+        assert await threads.after(connection, chat.id, 0) == []
+    may_end.set()
+    await asyncio.gather(writing, other)
+    async with shared_database.read() as connection:
+        assert [said.html for said in await threads.after(connection, chat.id, 0)] == ["1", "2"]
+
+
+class Node:
+    """One process's engine; what it delivers and composes is written down."""
+
+    def __init__(self, url: str, database: Database, clock: HandClock) -> None:
+        self.delivered: list[int] = []
+        self.composed: list[int] = []
+        self.polls = 0
+        self.at_work = 0
+        self.may_end = asyncio.Event()
+        self.may_end.set()
+        self._database = database
+        self._clock = clock
+        self.scheduler = HandScheduler()
+        self.engine = Distributed(
+            url,
+            Workers(heartbeat_seconds=0.2, stalled_seconds=0.6),
+            database,
+            clock,
+            self.scheduler,
+            ["telegram"],
+            deliver=self._deliver,
+            compose=self._compose,
+            poll=self._poll,
+            next_poll_at=self._next_poll_at,
+        )
+
+    async def _deliver(self, chat_id: int) -> None:
+        self.at_work += 1
+        await self.may_end.wait()
+        async with self._database.write() as connection:
+            now = self._clock.now()
+            await outbox.recover(connection, now, [chat_id])
+            for _, queue in await outbox.queues(connection, [chat_id], now):
+                await outbox.claim(connection, [message.id for message in queue], now)
+                await outbox.sent(connection, {message.id: "1" for message in queue}, now)
+        self.delivered.append(chat_id)
+        self.at_work -= 1
+
+    async def _compose(self, chat: Any, now: datetime) -> int:
+        self.composed.append(chat.id)
+        async with self._database.write() as connection:
+            await chats.schedule(connection, chat.id, now, made=now.date())
+        return 0
+
+    async def _poll(self, now: datetime) -> datetime | None:
+        self.polls += 1
+        return None
+
+    async def _next_poll_at(self, now: datetime) -> datetime | None:
+        return now if not self.polls else None
+
+
+@asynccontextmanager
+async def a_node(url: str, database: Database, clock: HandClock) -> AsyncIterator[Node]:
+    node = Node(url, database, clock)
+    await node.engine.open()
+    yield node
+    node.may_end.set()
+    await node.engine.stop_worker()
+    await node.engine.close()
+
+
+async def until(holds: Callable[[], bool], seconds: float = 20) -> None:
+    async with asyncio.timeout(seconds):
+        while not holds():
+            await asyncio.sleep(0.01)
+
+
+async def queue_for(database: Database, *addresses: str) -> list[int]:
+    numbers = []
+    for address in addresses:
+        chat = await a_chat(database, platform="telegram", address=address)
+        async with database.write() as connection:
+            await outbox.put(connection, chat.id, None, f"d{chat.id}", ["hello"], MONDAY)
+        numbers.append(chat.id)
+    return numbers
+
+
+async def jobs(database: Database) -> list[tuple[str, str]]:
+    async with database.read() as connection:
+        rows = await connection.execute(sa.text("SELECT task_name, lock FROM procrastinate_jobs ORDER BY id"))
+        return [tuple(row) for row in rows]
+
+
+async def test_what_two_processes_queue_at_once_is_queued_once(
+    url: str, shared_database: Database, clock: HandClock
+) -> None:
+    numbers = await queue_for(shared_database, *map(str, range(20)))
+    async with a_node(url, shared_database, clock) as one, a_node(url, shared_database, clock) as other:
+        await asyncio.gather(*(node.engine.queue_deliveries(MONDAY) for node in (one, other)))
+        await one.engine.queue_deliveries(MONDAY)
+        assert sorted(await jobs(shared_database)) == sorted(("deliver", f"chat-{number}") for number in numbers)
+
+
+async def test_a_queued_outbox_is_delivered_by_one_of_the_workers(
+    url: str, shared_database: Database, clock: HandClock
+) -> None:
+    numbers = await queue_for(shared_database, *map(str, range(10)))
+    async with a_node(url, shared_database, clock) as one, a_node(url, shared_database, clock) as other:
+        one.engine.start_worker()
+        other.engine.start_worker()
+        await one.engine.queue_deliveries(MONDAY)
+        await until(lambda: len(one.delivered + other.delivered) == 10)
+        assert sorted(one.delivered + other.delivered) == numbers
+        assert "deliver" in one.scheduler.woken + other.scheduler.woken, "there may be more for these chats"
+
+
+async def test_a_chats_digest_and_its_delivery_are_never_at_work_together(
+    url: str, shared_database: Database, clock: HandClock
+) -> None:
+    (number,) = await queue_for(shared_database, "1")
+    async with shared_database.write() as connection:
+        chat = await chats.get(connection, number)
+        assert chat is not None
+        await chats.subscribe(connection, chat, Interest(("cs.CL",)), MONDAY)
+    clock.turn(days=1)
+    async with a_node(url, shared_database, clock) as node:
+        node.may_end.clear()
+        node.engine.start_worker()
+        await node.engine.queue_deliveries(clock.now())
+        await until(lambda: node.at_work == 1)
+        await node.engine._queue("compose", [number])
+        await asyncio.sleep(0.3)
+        assert node.composed == []
+        node.may_end.set()
+        await until(lambda: node.composed == [number])
+
+
+async def test_a_digest_that_is_due_is_queued_and_composed(
+    url: str, shared_database: Database, clock: HandClock
+) -> None:
+    chat = await a_chat(shared_database, "cs.CL", platform="telegram")
+    async with a_node(url, shared_database, clock) as node:
+        due = await node.engine.queue_digests(MONDAY)
+        assert due == chat.next_digest_at
+        clock.set(due or MONDAY)
+        node.engine.start_worker()
+        await node.engine.queue_digests(clock.now())
+        await until(lambda: node.composed == [chat.id])
+
+
+async def test_arxiv_is_polled_by_one_worker_at_a_time(url: str, shared_database: Database, clock: HandClock) -> None:
+    async with a_node(url, shared_database, clock) as one, a_node(url, shared_database, clock) as other:
+        await asyncio.gather(one.engine.queue_poll(MONDAY), other.engine.queue_poll(MONDAY))
+        assert await jobs(shared_database) == [("poll", "arxiv")]
+        one.engine.start_worker()
+        await until(lambda: one.polls == 1)
+
+
+async def test_what_a_dead_worker_was_at_is_taken_over(url: str, shared_database: Database, clock: HandClock) -> None:
+    (number,) = await queue_for(shared_database, "1")
+    async with shared_database.write() as connection:
+        # A worker that fetched the task, claimed the message and was never heard of again.
+        await connection.execute(
+            sa.text("INSERT INTO procrastinate_workers (last_heartbeat) VALUES (now() - interval '1 hour')")
+        )
+        await connection.execute(
+            sa.text(
+                "INSERT INTO procrastinate_jobs (queue_name, task_name, lock, args, status, worker_id) "
+                f"SELECT 'default', 'deliver', 'chat-{number}', '{{\"chat_id\": {number}}}', 'doing', id "
+                "FROM procrastinate_workers"
+            )
+        )
+        await outbox.claim(connection, [1], MONDAY)
+    async with a_node(url, shared_database, clock) as node:
+        await node.engine.queue_deliveries(MONDAY)
+        assert len(await jobs(shared_database)) == 1, "the chat counts as at work"
+        node.engine.start_worker()
+        await until(lambda: node.delivered == [number])
+        await until(lambda: not node.at_work)
+        async with shared_database.read() as connection:
+            assert await outbox.counts(connection) == {"sent": 1}
+
+
+async def test_a_message_that_was_left_in_flight_without_a_task_is_found(
+    url: str, shared_database: Database, clock: HandClock
+) -> None:
+    (number,) = await queue_for(shared_database, "1")
+    async with shared_database.write() as connection:
+        await outbox.claim(connection, [1], MONDAY)
+    async with a_node(url, shared_database, clock) as node:
+        await node.engine.queue_deliveries(MONDAY)
+        assert await jobs(shared_database) == [("deliver", f"chat-{number}")]
+
+
+async def test_a_silent_platform_is_not_queued_for_until_it_may_be_written_to(
+    url: str, shared_database: Database, clock: HandClock
+) -> None:
+    await queue_for(shared_database, "1")
+    later = MONDAY + timedelta(minutes=10)
+    async with shared_database.write() as connection:
+        await budgets.halt(connection, "telegram", later.timestamp())
+    async with a_node(url, shared_database, clock) as node:
+        assert await node.engine.queue_deliveries(MONDAY) == later
+        assert await jobs(shared_database) == []
+        await node.engine.queue_deliveries(later)
+        assert len(await jobs(shared_database)) == 1
+
+
+async def test_two_processes_ask_arxiv_one_at_a_time_and_three_seconds_apart(
+    shared_database: Database, clock: HandClock
+) -> None:
+    budget, spans = SharedBudget(shared_database), list[tuple[datetime, datetime]]()
+    one_request = Ask((Scope("arxiv", Rate(1, SPACING)),))
+
+    async def ask() -> None:
+        for _ in range(3):
+            async with slot(budget, clock, one_request):
+                began = clock.now()
+                await asyncio.sleep(0.01)
+                clock.turn(seconds=0.5)
+                spans.append((began, clock.now()))
+
+    await asyncio.gather(ask(), ask())
+    assert len(spans) == 6
+    for (_, ended), (began, _) in pairwise(sorted(spans)):
+        assert began >= ended + timedelta(seconds=3)

@@ -1,4 +1,5 @@
 # docker build -t paperwire . && docker run -p 8765:8765 -v paperwire:/data paperwire
+# (compose.yaml runs the same image on PostgreSQL, a service a role.)
 # The server binds outward here, so it asks for a password: yours from PAPERWIRE_WEB__PASSWORD, or one that the
 # first start makes, keeps in the volume and shows once in the log.
 FROM python:3.12-slim AS build

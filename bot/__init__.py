@@ -1,3 +1,3 @@
 """Paperwire: new arXiv papers, once a day, in your chat."""
 
-__version__ = "0.1.0"
+__version__ = "0.2.0"

@@ -1,4 +1,4 @@
-"""The command line: `paperwire run`, `paper`, `digest --dry-run`, `doctor`, `migrate`.
+"""The command line: `paperwire run`, and what an operator looks up, checks and mends.
 
 The rooms are imported by the command that needs them, so that `--help` is there at once.
 """
@@ -15,6 +15,8 @@ from bot import __version__
 
 if TYPE_CHECKING:
     from bot.config import Settings
+    from bot.storage.inspection import Changed
+    from bot.storage.outbox import State
 
 app = typer.Typer(no_args_is_help=True, add_completion=False, pretty_exceptions_enable=False)
 
@@ -90,15 +92,105 @@ def doctor(config: ConfigOption = None) -> None:
 
 
 @app.command()
-def migrate(config: ConfigOption = None) -> None:
-    """Bring the database's schema up to date (`run` does so by itself)."""
-    from bot.storage.database import open_database
+def migrate(
+    to: Annotated[
+        str | None,
+        typer.Option("--to", metavar="URL", help="Copy the SQLite database into this empty PostgreSQL instead."),
+    ] = None,
+    config: ConfigOption = None,
+) -> None:
+    """Bring the database's schema up to date (`run` does so by itself), or move to PostgreSQL."""
+    settings = _settings(config)
+    _finish(_migrate(settings) if to is None else _transfer(settings, to))
 
-    async def open_and_close(url: str) -> None:
-        await (await open_database(url)).close()
-        typer.echo("The database is up to date.")
 
-    _finish(open_and_close(_settings(config).database.url))
+@app.command()
+def backup(
+    file: Annotated[Path, typer.Argument(help="The copy to make.")],
+    force: Annotated[bool, typer.Option("--force", help="Replace a file that is there.")] = False,
+    config: ConfigOption = None,
+) -> None:
+    """Copy the SQLite database, also while Paperwire runs. Put in service, the copy asks before it sends anything."""
+    _finish(_back_up(_settings(config), file, replace=force))
+
+
+@app.command()
+def restored(
+    from_now: Annotated[bool, typer.Option("--from-now", help="Leave out what was announced so far.")] = False,
+    catch_up: Annotated[bool, typer.Option("--catch-up", help="Send it; some may come a second time.")] = False,
+    hold: Annotated[
+        bool, typer.Option("--hold", help="Send nothing until it is chosen: this is an older copy (a pg_dump, say).")
+    ] = False,
+    config: ConfigOption = None,
+) -> None:
+    """Say how a restored backup goes on; without a choice, tell whether one is needed."""
+    if from_now + catch_up + hold > 1:
+        _fail("Choose one of --from-now, --catch-up and --hold.")
+    settings = _settings(config)
+    if hold:
+        _finish(_hold(settings))
+    elif from_now or catch_up:
+        _finish(_release(settings, catch_up=catch_up))
+    else:
+        _finish(_tell_restored(settings))
+
+
+outbox = typer.Typer(
+    invoke_without_command=True,
+    help="List the messages that are not well or not sent yet; send them again, or take them back. "
+    'Tries "4 (1)": after one of the four nobody knew whether it had arrived.',
+)
+app.add_typer(outbox, name="outbox")
+
+NumbersArgument = Annotated[list[int] | None, typer.Argument(metavar="NO", help="Numbers, as the list has them.")]
+
+
+@outbox.callback()
+def list_outbox(
+    context: typer.Context,
+    state: Annotated[list[str] | None, typer.Option("--state", help="Only this state; several times: these.")] = None,
+    everything: Annotated[bool, typer.Option("--all", help="Sent and voided ones too.")] = False,
+    limit: Annotated[int, typer.Option("--limit", min=1, help="Show so many, the newest.")] = 50,
+    as_json: Annotated[bool, typer.Option("--json", help="One JSON document, for machines.")] = False,
+    config: ConfigOption = None,
+) -> None:
+    """`paperwire outbox` without a further word: the list."""
+    if context.invoked_subcommand is not None:
+        context.obj = config
+        return
+    from bot.storage.inspection import NOT_DONE, STATES
+
+    if unknown := set(state or ()) - set(STATES):
+        _fail(f"--state {unknown.pop()}: no such state. Known: {', '.join(STATES)}.")
+    wanted = [each for each in STATES if each in (state or (STATES if everything else NOT_DONE))]
+    _finish(_show_outbox(_settings(config), wanted, limit, as_json=as_json))
+
+
+@outbox.command("retry")
+def retry_messages(
+    context: typer.Context,
+    numbers: NumbersArgument = None,
+    failed: Annotated[bool, typer.Option("--failed", help="All that failed.")] = False,
+    config: ConfigOption = None,
+) -> None:
+    """Send messages again, now: those that failed, wait, or were taken back."""
+    if bool(numbers) == failed:
+        _fail("Name messages by their numbers, or --failed.")
+    _finish(_retry(_settings(config or context.obj), numbers))
+
+
+@outbox.command("void")
+def void_messages(
+    context: typer.Context,
+    numbers: NumbersArgument = None,
+    chat: Annotated[int | None, typer.Option("--chat", metavar="NO", help="All that is still to go to a chat.")] = None,
+    yes: Annotated[bool, typer.Option("--yes", help="Do not ask.")] = False,
+    config: ConfigOption = None,
+) -> None:
+    """Take messages back that are still to be sent."""
+    if bool(numbers) == (chat is not None):
+        _fail("Name messages by their numbers, or --chat with a chat's.")
+    _finish(_void(_settings(config or context.obj), numbers, chat, is_sure=yes))
 
 
 def _settings(config: Path | None) -> "Settings":
@@ -129,6 +221,123 @@ async def _print_text(work: Coroutine[Any, Any, str]) -> None:
     typer.echo(await work)
 
 
+async def _migrate(settings: "Settings") -> None:
+    from bot.storage.database import open_database
+
+    await (await open_database(settings.database.url)).close()
+    typer.echo("The database is up to date.")
+
+
+async def _transfer(settings: "Settings", target: str) -> None:
+    from rich.console import Console
+    from rich.progress import BarColumn, MofNCompleteColumn, Progress, TaskID, TextColumn
+
+    from bot.clock import WallClock
+    from bot.storage.transfer import transfer
+
+    tasks: dict[str, TaskID] = {}
+    columns = (TextColumn("{task.description:<14}"), BarColumn(), MofNCompleteColumn())
+    progress = Progress(*columns, console=Console(stderr=True))
+
+    def show(table: str, over: int, total: int) -> None:
+        progress.start()
+        if table not in tasks:
+            tasks[table] = progress.add_task(table, total=total)
+        progress.update(tasks[table], completed=over)
+
+    try:
+        rows = await transfer(settings.database.url, target, WallClock().now(), show)
+    finally:
+        if tasks:
+            progress.stop()
+    typer.echo(
+        f"Copied {rows} rows in {len(tasks)} tables, and compared each table's rows. What is next:\n"
+        "1. Set [database] url (or PAPERWIRE_DATABASE__URL) to the URL that you gave as --to.\n"
+        "2. Look at it with `paperwire doctor`, and start with `paperwire run`.\n"
+        "3. Keep the old file until you are content. Started again, it asks before it sends anything."
+    )
+
+
+async def _back_up(settings: "Settings", file: Path, *, replace: bool) -> None:
+    from bot.clock import WallClock
+    from bot.storage.backup import back_up
+
+    size = back_up(settings.database.url, file, WallClock().now(), replace=replace)
+    typer.echo(f"{file} is a complete copy, checked, of {size / 1024**2:.1f} MB.")
+
+
+async def _tell_restored(settings: "Settings") -> None:
+    from bot.outbox_desk import overview
+
+    made_at = (await overview(settings, (), 0)).restored_from
+    typer.echo(
+        f"This is a copy of {made_at[:16].replace('T', ' ')} UTC, and nothing is sent. "
+        "Choose: paperwire restored --from-now, or --catch-up."
+        if made_at is not None
+        else "This is no restored backup: nothing is to be chosen."
+    )
+
+
+async def _hold(settings: "Settings") -> None:
+    from bot.outbox_desk import hold
+
+    await hold(settings)
+    typer.echo("Nothing is sent from now on. Choose: paperwire restored --from-now, or --catch-up.")
+
+
+async def _release(settings: "Settings", *, catch_up: bool) -> None:
+    from bot.outbox_desk import release
+
+    if not await release(settings, catch_up=catch_up):
+        _fail("Nothing is to be chosen: this is no restored backup, or somebody chose already.")
+    typer.echo("Catching up. Some papers may come a second time." if catch_up else "From now on.")
+
+
+async def _show_outbox(settings: "Settings", states: "list[State]", limit: int, *, as_json: bool) -> None:
+    from rich.console import Console
+
+    from bot import outbox_desk
+    from bot.clock import WallClock
+
+    found = await outbox_desk.overview(settings, states, limit)
+    if as_json:
+        typer.echo(outbox_desk.as_json(found))
+        return
+    console = Console(highlight=False)
+    if found.messages:
+        console.print(outbox_desk.as_table(found.messages, WallClock().now()))
+    for line in outbox_desk.remarks(found):
+        console.print(line, markup=False, soft_wrap=True)
+
+
+async def _retry(settings: "Settings", numbers: list[int] | None) -> None:
+    from bot import outbox_desk
+
+    _report(
+        await outbox_desk.retry(settings, numbers or await outbox_desk.failed(settings)),
+        "to be sent again; a running Paperwire looks at least every half minute",
+    )
+
+
+async def _void(settings: "Settings", numbers: list[int] | None, chat: int | None, *, is_sure: bool) -> None:
+    from bot import outbox_desk
+
+    wanted = await outbox_desk.open_in(settings, chat) if chat is not None else numbers or []
+    if wanted and not is_sure:
+        typer.confirm(f"Take back {_messages(len(wanted))}, which nobody will get then?", abort=True)
+    _report(await outbox_desk.void(settings, wanted), "taken back")
+
+
+def _report(changed: "Changed", done: str) -> None:
+    typer.echo(f"{_messages(len(changed.ids))} {done}.")
+    if changed.refused:
+        _fail("\n".join(f"{number}: left as it is; {reason}." for number, reason in sorted(changed.refused.items())))
+
+
+def _messages(count: int) -> str:
+    return "1 message" if count == 1 else f"{count} messages"
+
+
 async def _examine(settings: "Settings") -> None:
     from rich.console import Console
 
@@ -139,7 +348,7 @@ async def _examine(settings: "Settings") -> None:
     async for finding in examine(settings):
         sign = "[green]✓[/]" if finding.well else "[red]✗[/]"
         console.print(f"{sign} [bold]{finding.subject}[/] ", end="")
-        console.print(finding.text, markup=False)
+        console.print(finding.text, markup=False, soft_wrap=True)
         ill |= not finding.well
     if ill:
         raise typer.Exit(1)

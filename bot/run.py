@@ -10,6 +10,7 @@ from bot.app import ROLES, App, Role
 from bot.clock import WallClock
 from bot.config import Settings
 from bot.jobs.scheduler import JobScheduler
+from bot.storage.backup import Logbook
 from bot.storage.database import open_database
 
 log = structlog.get_logger(__name__)
@@ -22,11 +23,15 @@ async def run_until_stopped(settings: Settings, roles: Collection[Role] = ROLES)
     """
     clock = WallClock()
     scheduler = JobScheduler(clock)
-    app = App(settings, await open_database(settings.database.url), clock, scheduler, roles)
+    database = await open_database(settings.database.url)
+    logbook = Logbook(database)
+    app = App(settings, database, clock, scheduler, roles)
+    scheduler.add("logbook", logbook.tick)
     stopped = asyncio.Event()
     for sign in (signal.SIGINT, signal.SIGTERM):
         asyncio.get_running_loop().add_signal_handler(sign, stopped.set)
     try:
+        await logbook.open(clock.now())
         await app.start()
         scheduler.start()
         announce(app)
@@ -34,6 +39,7 @@ async def run_until_stopped(settings: Settings, roles: Collection[Role] = ROLES)
         log.info("stopping")
     finally:
         await asyncio.gather(app.finish(), scheduler.stop())
+        await logbook.close(clock.now())
         await app.close()
 
 

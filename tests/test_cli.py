@@ -1,16 +1,14 @@
 """The command line, as a process of its own: what it prints, where, and with which exit code."""
 
 import asyncio
-import os
 import socket
 import sqlite3
-import sys
-from collections.abc import AsyncIterator
-from dataclasses import dataclass, replace
-from datetime import timedelta
+from collections.abc import AsyncIterator, Callable
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
+import psycopg
 import pytest
 
 from bot import __version__
@@ -20,48 +18,18 @@ from bot.config import Database as DatabaseSettings
 from bot.config import Discord as DiscordSettings
 from bot.doctor import Finding, examine
 from bot.locales import phrases_of
+from bot.storage import marks, outbox
 from bot.storage.database import open_database
 from tests.builders import a_chat, a_paper, announce
 from tests.servers.arxiv import ArxivStub, Entry
 from tests.servers.discord import DiscordStub
 from tests.servers.telegram import TelegramStub
+from tests.terminal import Done, Terminal
 
+COMMANDS = ("run", "paper", "digest", "doctor", "outbox", "backup", "restored", "migrate")
+ADA = 7
 NOBODY = "http://127.0.0.1:9"
 """The discard port: nobody listens there."""
-
-
-@dataclass(frozen=True)
-class Done:
-    """A process that ended."""
-
-    code: int | None
-    out: str
-    err: str
-
-
-@dataclass(frozen=True)
-class Terminal:
-    """A folder to work in, and what is set in the environment."""
-
-    folder: Path
-    environment: dict[str, str]
-
-    async def runs(self, *words: str) -> Done:
-        process = await asyncio.create_subprocess_exec(
-            sys.executable,
-            *("-m", "bot", *words),
-            cwd=self.folder,
-            env={"PATH": os.environ["PATH"], "PYTHONUTF8": "1", "COLUMNS": "200"} | self.environment,
-            stdout=asyncio.subprocess.PIPE,
-            stderr=asyncio.subprocess.PIPE,
-        )
-        async with asyncio.timeout(30):
-            out, err = await process.communicate()
-        return Done(process.returncode, out.decode(), err.decode())
-
-    def with_settings(self, **settings: str) -> "Terminal":
-        named = {f"PAPERWIRE_{name.upper()}": value for name, value in settings.items()}
-        return replace(self, environment=self.environment | named)
 
 
 @pytest.fixture
@@ -90,7 +58,7 @@ async def a_stored_chat(folder: Path) -> None:
 async def test_help_names_every_command_and_the_version_is_told(terminal: Terminal) -> None:
     helped, versioned, bare = await asyncio.gather(terminal.runs("--help"), terminal.runs("--version"), terminal.runs())
     assert helped.code == 0
-    assert all(name in helped.out for name in ("run", "paper", "digest", "doctor", "migrate"))
+    assert all(name in helped.out for name in COMMANDS)
     assert (versioned.code, versioned.out) == (0, f"paperwire {__version__}\n")
     assert "Usage" in bare.out + bare.err
 
@@ -211,8 +179,9 @@ async def test_the_doctor_finds_all_well(terminal: Terminal, arxiv: ArxivStub) -
             discord__api_url=discord.api_url,
         ).runs("doctor")
     assert done.code == 0
-    assert [line[:2] for line in done.out.splitlines()] == ["✓ "] * 5
-    assert "✓ database is sound: no messages yet\n" in done.out
+    assert [line[:2] for line in done.out.splitlines()] == ["✓ "] * 7
+    assert "✓ database is sound, and its schema is this version's\n" in done.out
+    assert "✓ outbox no messages yet\n" in done.out
     assert "✓ telegram accepts the token\n" in done.out
     assert done.err == ""
     assert arxiv.violations == []
@@ -278,6 +247,62 @@ async def test_a_damaged_database_is_told(settings: Settings, tmp_path: Path) ->
     assert "is damaged" in found.text
 
 
+async def test_a_disk_that_is_nearly_full_is_told(settings: Settings, monkeypatch: pytest.MonkeyPatch) -> None:
+    await (await open_database(settings.database.url)).close()
+    assert (await finding(settings, "disk")).well
+    monkeypatch.setattr("bot.doctor.LEAST_SPACE", 2**60)
+    found = await finding(settings, "disk")
+    assert not found.well
+    assert "Free some space" in found.text
+
+
+async def test_messages_that_nobody_sends_and_a_restored_backup_are_told(settings: Settings) -> None:
+    now = WallClock().now()
+    database = await open_database(settings.database.url)
+    chat = await a_chat(database)
+    async with database.write() as connection:
+        await outbox.put(connection, chat.id, None, "now", ["{}"], now)
+    assert (await finding(settings, "outbox")).text == "1 pending; the oldest could have left 0 min ago"
+    async with database.write() as connection:
+        await outbox.put(connection, chat.id, None, "then", ["{}", "[]"], now - timedelta(hours=5))
+        await outbox.fail(connection, 3, "refused")
+        await marks.put(connection, marks.RESTORED, "2026-03-02T12:00:00+00:00")
+    await database.close()
+    stuck, held = await finding(settings, "outbox"), await finding(settings, "database")
+    assert not stuck.well
+    assert stuck.text.startswith("1 failed, 2 pending; see `paperwire outbox --state failed`; ")
+    assert "left 300 min ago. Is Paperwire running?" in stuck.text
+    assert not held.well
+    assert "a copy of 2026-03-02 12:00 UTC, and nothing is sent until you choose: `paperwire restored" in held.text
+
+
+async def test_on_postgresql_living_and_silent_workers_and_wrong_clocks_are_told(
+    settings: Settings, new_migrated_postgres: Callable[[], str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    url = new_migrated_postgres()
+    there = settings.model_copy(update={"database": DatabaseSettings(url=url)})
+    silent = await finding(there, "workers")
+    assert not silent.well
+    assert "paperwire run --role worker" in silent.text
+    with psycopg.connect(url) as connection:
+        connection.execute("INSERT INTO procrastinate_workers DEFAULT VALUES")
+        connection.execute("INSERT INTO procrastinate_workers (last_heartbeat) VALUES (now() - interval '1 day')")
+    assert (await finding(there, "workers")).text == "alive: 1"
+    assert (await finding(there, "clock")).well
+    monkeypatch.setattr(WallClock, "now", lambda _: datetime.now(UTC) + timedelta(seconds=5))
+    wrong = await finding(there, "clock")
+    assert not wrong.well
+    assert "(NTP)" in wrong.text
+
+
+async def test_a_postgresql_that_cannot_be_reached_is_told_without_its_password(settings: Settings) -> None:
+    database = DatabaseSettings(url="postgresql+psycopg://me:secret@127.0.0.1:9/papers")
+    found = await finding(settings.model_copy(update={"database": database}), "database")
+    assert not found.well
+    assert "cannot be reached" in found.text
+    assert "secret" not in found.text
+
+
 @pytest.mark.parametrize("fault", ["http_503", "html", "blank", "reset"])
 async def test_an_arxiv_that_cannot_be_read_is_told(settings: Settings, arxiv: ArxivStub, fault: Any) -> None:
     arxiv.fail_next(fault)
@@ -318,3 +343,26 @@ async def test_a_discord_that_is_ill_is_told(settings: Settings, token: str, fau
         found = await finding(settings.model_copy(update={"discord": discord}), "discord")
     assert not found.well
     assert said in found.text
+
+
+async def test_a_webhook_is_told_as_telegram_has_it(settings: Settings) -> None:
+    async with TelegramStub() as stub:
+        telegram = Telegram(token=stub.token, base_url=stub.api_url, webhook_url=NOBODY)
+        there = settings.model_copy(update={"telegram": telegram})
+        unset = await finding(there, "webhook")
+        await stub.set_webhook("https://elsewhere.example.org/telegram/webhook")
+        foreign = await finding(there, "webhook")
+        await stub.set_webhook(f"{NOBODY}/telegram/webhook")
+        ours = await finding(there, "webhook")
+        stub.add_user(ADA)
+        stub.add_chat(ADA)
+        stub.say(ADA, ADA, "/start")
+        async with asyncio.timeout(10):
+            while not stub.webhook_statuses:
+                await asyncio.sleep(0.01)
+        unreachable = await finding(there, "webhook")
+    assert (unset.well, unset.text[:10]) == (False, "is not set")
+    assert (foreign.well, foreign.text[:21]) == (False, "is at another address")
+    assert ours == Finding("webhook", True, "is set; updates waiting: 0")
+    assert not unreachable.well
+    assert "Connection refused; updates waiting: 1. Check that [telegram] webhook_url" in unreachable.text

@@ -1,6 +1,6 @@
 """Coming back: a chat that was given up for a while, or a restored backup, goes on from now or catches up."""
 
-from datetime import timedelta
+from datetime import datetime, timedelta
 
 import structlog
 
@@ -9,6 +9,7 @@ from bot.chats import Chat
 from bot.commands.context import Context, Services, spoken
 from bot.locales import phrases_of
 from bot.storage import chats, marks, outbox
+from bot.storage.database import Database
 from bot.storage.tables import messages
 
 TIME_TO_CHOOSE = timedelta(hours=1)
@@ -75,15 +76,21 @@ async def choose_after_restore(context: Context) -> Reply:
 
 async def go_on_after_restore(services: Services, *, catch_up: bool) -> bool:
     """Begin to send again after a restore; False where somebody chose already."""
-    now = services.clock.now()
-    async with services.database.write() as connection:
+    if not await release(services.database, services.clock.now(), catch_up=catch_up):
+        return False
+    log.info("restore.decided", catch_up=catch_up)
+    services.scheduler.wake("digest")
+    services.scheduler.wake("deliver")
+    return True
+
+
+async def release(database: Database, now: datetime, *, catch_up: bool) -> bool:
+    """The same for whoever has no scheduler to wake: a running Paperwire notices by itself."""
+    async with database.write() as connection:
         if not await marks.is_held(connection):
             return False
         await marks.remove(connection, marks.RESTORED)
         if not catch_up:
             await outbox.void(connection, messages.c.urgent.is_(False), "restored: on from now")
             await chats.all_from_now(connection, now)
-    log.info("restore.decided", catch_up=catch_up)
-    services.scheduler.wake("digest")
-    services.scheduler.wake("deliver")
     return True

@@ -6,7 +6,7 @@ from bot.cards.reply import Reply
 from bot.chats import Chat, wanted_categories
 from bot.commands.context import Context, Services, local_time, spoken
 from bot.locales import Phrases, phrases_of
-from bot.storage import chats, digests, feeds, outbox
+from bot.storage import chats, digests, feeds, marks, outbox
 from bot.storage.feeds import Feed
 
 
@@ -19,7 +19,9 @@ async def status(context: Context) -> Reply:
         known = await feeds.get(connection, wanted)
         last = await digests.last(connection, chat.id)
         refused = await outbox.refused(connection, chat.id)
-    lines = [_feed_line(context, feed) for feed in known] or [phrases("status.not_asked")]
+        held = await marks.is_held(connection)
+    lines = [phrases("status.held")] if held else []
+    lines += [_feed_line(context, feed) for feed in known] or [phrases("status.not_asked")]
     if last is not None:
         receipt = last.receipt
         lines.append(
@@ -72,6 +74,9 @@ async def arxiv_line(context: Context, categories: Collection[str]) -> str:
 async def web_status(services: Services, chat: Chat) -> str:
     """The same for the status line of a thread's page, which also says when all is well."""
     phrases, now = phrases_of(spoken(chat.preferences.language, None)), services.clock.now()
+    async with services.database.read() as connection:
+        if await marks.is_held(connection):
+            return phrases("status.held")
     watched = await _watched(services)
     if trouble := await _trouble(services, watched):
         return _trouble_line(trouble, phrases, local_time(chat, trouble.next_poll_at, now, phrases))

@@ -148,8 +148,7 @@ class Logbook:
         """Make an entry once in a while; when to come back."""
         if self._entered_at is None or now - self._entered_at >= ENTRY_EVERY:
             await self._make_entry(now)
-            self._entered_at = now
-        return self._entered_at + ENTRY_EVERY
+        return now + ENTRY_EVERY
 
     async def close(self, now: datetime) -> None:
         """At the end: the last entry, so that whatever was copied before is behind."""
@@ -173,6 +172,7 @@ class Logbook:
             await asyncio.to_thread(_write, self._file, f"{entry}\n")
         except OSError as error:
             log.warning("logbook.not_written", file=str(self._file), reason=error.strerror)
+        self._entered_at = now
 
 
 def next_entry(stored: Entry | None, beside: Entry | None, now: datetime) -> Entry:

@@ -166,7 +166,7 @@ async def _change(
             .returning(messages.c.id)
         )
         changed += (await connection.execute(statement)).scalars()
-    return Changed(changed, refused)
+    return Changed(sorted(changed), refused)
 
 
 def _batches(message_ids: Sequence[int]) -> Iterable[Sequence[int]]:

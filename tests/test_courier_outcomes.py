@@ -137,6 +137,15 @@ async def test_several_chats_that_are_asked_to_wait_mean_all_of_the_platform(wor
     assert set(await states(world.database)) == {"sent"}
 
 
+async def test_waits_with_others_sent_between_them_mean_their_own_chats_only(world: World) -> None:
+    wait = Wait("slow mode", timedelta(minutes=10))
+    for number in range(12):
+        await queue(world.database, await world.chat(str(number)), "hello")
+    world.telegram.outcomes.extend([wait, Sent("a"), wait, Sent("b"), wait, Sent("c"), wait])
+    await world.deliver(minutes=1)
+    assert (await states(world.database)).count("sent") == 8
+
+
 async def test_the_operators_hear_of_a_cause_and_nothing_is_lost_meanwhile(world: World) -> None:
     await queue(world.database, await world.chat(), "hello")
     world.telegram.outcomes.append(Wait("no token", timedelta(minutes=10), whole_platform=True, alert="token"))

@@ -124,6 +124,7 @@ class FeedPoller:
                 new_at=now if new else feed.new_at,
             )
             log.info("feed.read", category=feed.category, entries=len(document.announced), new=new)
+            log.debug("feed.papers", category=feed.category, papers=[each.paper.id for each in document.announced])
             if document.unreadable:
                 log.warning("feed.entries_unreadable", category=feed.category, entries=document.unreadable)
         async with self._database.write() as connection:

@@ -13,14 +13,14 @@ import sqlalchemy as sa
 from bot.chats import Chat
 from bot.delivery.budget import Budget, MemoryBudget, SharedBudget
 from bot.delivery.courier import Courier
-from bot.delivery.outcomes import LAST_RETRY, PROBE_AFTER
-from bot.delivery.port import Gone, Instead, Moved, Outcome, Pace, Rate, Refused, Sent, Shut, Uncertain, Wait
+from bot.delivery.outcomes import LAST_RETRY
+from bot.delivery.port import Gone, Moved, Outcome, Pace, Refused, Sent, Uncertain, Wait
 from bot.interests import Interest
 from bot.metrics import Metrics
 from bot.platforms.telegram.limits import PACE
 from bot.storage import chats, digests, outbox
 from bot.storage.database import Database
-from bot.storage.digests import Receipt
+from bot.storage.digests import NewDigest, Receipt
 from bot.storage.tables import messages
 from tests.builders import MONDAY, HandClock, HandScheduler, a_chat
 
@@ -390,8 +390,9 @@ async def test_two_that_become_one_lose_no_message_of_a_day_on_which_both_had_a_
     old, new = await world.chat("-1"), await world.chat("-1001")
     async with world.database.write() as connection:
         for chat in (old, new):
-            digest = await digests.add(connection, chat.id, "daily", today, MONDAY, Receipt(1, 1, 1, 0))
-            await outbox.put(connection, chat.id, digest, f"d{digest}", ["digest"], MONDAY)
+            digest = NewDigest(chat.id, "daily", today, Receipt(1, 1, 1, 0))
+            number = (await digests.add(connection, [digest], MONDAY))[chat.id]
+            await outbox.put(connection, chat.id, number, f"d{number}", ["digest"], MONDAY)
     world.telegram.outcomes.append(Moved("-1001"))
     await world.deliver()
     assert sorted(world.telegram.came) == [("-1", "digest"), ("-1001", "digest"), ("-1001", "digest")]

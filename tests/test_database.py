@@ -4,13 +4,14 @@ import asyncio
 import sqlite3
 import subprocess
 import sys
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from pathlib import Path
 
 import pytest
 import sqlalchemy as sa
+from sqlalchemy.ext.asyncio import AsyncConnection
 
-from bot.storage import outbox
+from bot.storage import digests, outbox
 from bot.storage.database import Database, DatabaseError, explain, open_database
 from bot.storage.tables import messages, metadata
 from tests.builders import MONDAY, a_chat
@@ -81,6 +82,37 @@ async def test_a_database_of_the_first_release_opens_in_this_one(tmp_path: Path)
     await database.close()
     assert (chat.platform, chat.preferences.zone) == ("telegram", "Asia/Shanghai")
     assert str(subscription.interest) == "cs.CV+cs.CL -cs.RO"
+
+
+@pytest.mark.parametrize(
+    ("ask", "index"),
+    [
+        (lambda read: outbox.due(read, MONDAY, ["web"], [], 10), "ix_messages_open"),
+        (lambda read: outbox.queues(read, [1], MONDAY), "ix_messages_open"),
+        (lambda read: outbox.left_behind(read, []), "ix_messages_sending"),
+        (lambda read: digests.last(read, 1), "ix_digests_chat_id_id"),
+        (lambda read: digests.last_dailies(read, [1]), "uq_digests_daily"),
+    ],
+)
+async def test_what_is_asked_often_costs_nothing_for_what_was_sent_long_ago(
+    database: Database, ask: Callable[[AsyncConnection], Awaitable[object]], index: str
+) -> None:
+    asked: list[tuple[str, object]] = []
+
+    @sa.event.listens_for(database.engine.sync_engine, "before_cursor_execute")
+    def _(_c: object, _u: object, statement: str, parameters: object, *_: object) -> None:
+        asked.append((statement, parameters))
+
+    async with database.read() as read:
+        await ask(read)
+        statements = [each for each in asked if "FROM messages" in each[0] or "FROM digests" in each[0]]
+        plan = ""
+        for statement, parameters in statements:
+            rows = await read.exec_driver_sql(f"EXPLAIN QUERY PLAN {statement}", parameters)
+            plan += "\n".join(row.detail for row in rows)
+    assert index in plan
+    assert "SCAN messages\n" not in f"{plan}\n"
+    assert "SCAN digests\n" not in f"{plan}\n"
 
 
 async def test_what_the_first_release_had_still_to_send_is_sent_by_this_one(tmp_path: Path) -> None:

@@ -240,7 +240,7 @@ async def test_a_digest_and_its_messages_are_written_together(
         raise sa.exc.OperationalError("insert", {}, Exception("database or disk is full"))
 
     with monkeypatch.context() as patch:
-        patch.setattr("bot.storage.outbox.put", no_room)
+        patch.setattr("bot.storage.outbox.put_many", no_room)
         await composer.tick(clock.turn(days=1))
     await composer.tick(clock.turn(minutes=1))
     async with database.read() as connection:

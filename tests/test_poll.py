@@ -52,8 +52,8 @@ async def poll(poller: FeedPoller, clock: HandClock, minutes: float = 70) -> Non
 
 async def stored(database: Database) -> list[str]:
     async with database.read() as connection:
-        found = await digests.candidates(connection, 0, ["cs.CL", "cs.AI"], MONDAY - timedelta(days=30))
-    return sorted({candidate.paper_id for candidate in found})
+        found = await digests.listed(connection, ["cs.CL", "cs.AI"], MONDAY - timedelta(days=30))
+    return sorted({listing.paper_id for listing in found})
 
 
 async def feed(database: Database) -> Feed:
@@ -93,8 +93,8 @@ async def test_what_stood_in_a_feed_at_its_first_reading_is_not_news(
     publish(arxiv, 1, 2)
     await poll(poller, clock)
     async with database.read() as connection:
-        fresh = await digests.candidates(connection, 0, ["cs.CL"], subscribed)
-    assert {candidate.paper_id for candidate in fresh} == {"2603.00002"}
+        fresh = await digests.listed(connection, ["cs.CL"], subscribed)
+    assert {listing.paper_id for listing in fresh} == {"2603.00002"}
 
 
 async def test_an_empty_first_reading_counts_as_one(
@@ -105,8 +105,8 @@ async def test_an_empty_first_reading_counts_as_one(
     publish(arxiv, 1)
     await poll(poller, clock)
     async with database.read() as connection:
-        fresh = await digests.candidates(connection, 0, ["cs.CL"], subscribed)
-    assert {candidate.paper_id for candidate in fresh} == {"2603.00001"}
+        fresh = await digests.listed(connection, ["cs.CL"], subscribed)
+    assert {listing.paper_id for listing in fresh} == {"2603.00001"}
 
 
 async def test_a_repeated_announcement_adds_nothing(

@@ -48,6 +48,12 @@ class FeedPoller:
             await self.poll(due)
         return self._client.free_at
 
+    async def poll_first(self, now: datetime) -> None:
+        """Ask the one feed that is due first, if any, waiting for the client's turn."""
+        due = await self._next_due(now)
+        if due is not None and due.next_poll_at <= now:
+            await self.poll(due)
+
     async def next_poll_at(self, now: datetime) -> datetime | None:
         """When the feed that is due first is due."""
         due = await self._next_due(now)

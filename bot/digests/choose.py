@@ -1,12 +1,18 @@
 """Choosing: from what was announced to what one digest shows and holds back."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import UTC, date, datetime, timedelta
 
 from bot.chats import Subscription
+from bot.interests import Interest
 from bot.papers import PaperId
-from bot.storage.digests import Candidate, Receipt
+from bot.storage.digests import Listing, Receipt
+
+OVERLAP = timedelta(days=2)
+"""How far a digest looks back behind the last one: a listing may be committed after it was seen; the ledger knows."""
+
+_NEVER = datetime.max.replace(tzinfo=UTC)
 
 
 @dataclass(frozen=True, slots=True)
@@ -18,39 +24,97 @@ class Choice:
     receipt: Receipt
 
 
-def owed(candidates: Iterable[Candidate], subscriptions: Sequence[Subscription]) -> list[Candidate]:
-    """What the chat was not given and a subscription wants: first seen, in a category it names, after it was made."""
-    return [
-        candidate
-        for candidate in candidates
-        if not candidate.had
-        and any(
-            candidate.category in subscription.interest.wanted
-            and candidate.first_seen_at >= subscription.since
-            and subscription.interest.matches(candidate.categories)
-            for subscription in subscriptions
+@dataclass(frozen=True, slots=True)
+class Selection:
+    """A choice, the last announcement day among what matched, and when the last of what it shows was seen."""
+
+    choice: Choice
+    latest_day: date | None = None
+    announced_at: datetime | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Wishes:
+    """All that decides what a chat may be owed, the ledger aside: chats with the same wishes are offered the same.
+
+    `interests`: each with the instant from which it counts. `since`: how far back to look. `last`: the last daily.
+    """
+
+    interests: tuple[tuple[Interest, datetime], ...]
+    since: datetime
+    last: datetime | None
+
+    @classmethod
+    def of(cls, subscriptions: Sequence[Subscription], last: datetime | None) -> "Wishes":
+        made = min((each.since for each in subscriptions), default=_NEVER)
+        since = max(made, last - OVERLAP) if last is not None else made
+        # Nothing older is looked at, so that what was subscribed to long ago is alike whenever that was.
+        return cls(tuple((each.interest, max(each.since, since)) for each in subscriptions), since, last)
+
+    @property
+    def categories(self) -> tuple[str, ...]:
+        """Every category that one of these names as wanted, in their order."""
+        return tuple(dict.fromkeys(category for interest, _ in self.interests for category in interest.wanted))
+
+
+@dataclass(frozen=True, slots=True)
+class Offer:
+    """What these wishes match, and the papers that came since the last digest, wanted or not."""
+
+    matching: tuple[Listing, ...]
+    fresh: frozenset[PaperId]
+
+    @property
+    def papers(self) -> list[PaperId]:
+        """Those that match, each once."""
+        return sorted({each.paper_id for each in self.matching})
+
+
+def offer(listings: Iterable[Listing], wishes: Wishes) -> Offer:
+    """What is listed in a category that an interest names, after it counts: matching or, of late, only announced."""
+    found = [each for each in listings if each.first_seen_at >= wishes.since]
+    matching = (
+        each
+        for each in found
+        if any(
+            each.category in interest.wanted and each.first_seen_at >= since and interest.matches(each.categories)
+            for interest, since in wishes.interests
         )
-    ]
+    )
+    fresh = (each.paper_id for each in found if wishes.last is None or each.first_seen_at >= wishes.last)
+    return Offer(tuple(matching), frozenset(fresh))
 
 
-def matching(candidates: Iterable[Candidate], subscriptions: Sequence[Subscription]) -> list[Candidate]:
+def owed(offered: Offer, given: Collection[str], wanted: Iterable[str], cap: int) -> Selection:
+    """Of an offer what the chat was not given yet. Announced is also what is still owed from before."""
+    matched = [each for each in offered.matching if each.paper_id not in given]
+    announced = len(offered.fresh | {each.paper_id for each in matched})
+    return select(announced, matched, wanted, cap)
+
+
+def matching(listings: Iterable[Listing], subscriptions: Sequence[Subscription]) -> list[Listing]:
     """What any subscription wants, whenever it was made; without subscriptions everything."""
     return [
-        candidate
-        for candidate in candidates
-        if not subscriptions or any(each.interest.matches(candidate.categories) for each in subscriptions)
+        each
+        for each in listings
+        if not subscriptions or any(wish.interest.matches(each.categories) for wish in subscriptions)
     ]
 
 
-def choose(announced: int, matched: Iterable[Candidate], wanted: Iterable[str], cap: int) -> Choice:
+def select(announced: int, matched: Sequence[Listing], wanted: Iterable[str], cap: int) -> Selection:
     """Each paper once, those whose primary category is wanted first, then the cross-lists; at most `cap` (0: all)."""
     first = set(wanted)
-    papers = {candidate.paper_id: candidate for candidate in matched}
+    papers = {each.paper_id: each for each in matched}
     order = sorted(papers, key=lambda paper_id: (papers[paper_id].categories[0] not in first, _age(papers[paper_id])))
     cut = cap or len(order)
     shown, held = tuple(order[:cut]), tuple(order[cut:])
-    return Choice(shown, held, Receipt(announced, len(order), len(shown), len(held)))
+    seen = set(shown)
+    return Selection(
+        Choice(shown, held, Receipt(announced, len(order), len(shown), len(held))),
+        latest_day=max((each.day for each in matched), default=None),
+        announced_at=max((each.first_seen_at for each in matched if each.paper_id in seen), default=None),
+    )
 
 
-def _age(candidate: Candidate) -> tuple[datetime, str]:
-    return candidate.first_seen_at, candidate.paper_id
+def _age(listing: Listing) -> tuple[datetime, str]:
+    return listing.first_seen_at, listing.paper_id

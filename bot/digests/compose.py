@@ -1,64 +1,80 @@
-"""Composing: match, summarise, render, and write a digest with its outbox Messages in one transaction."""
+"""Composing: match, summarise, render, and write digests with their outbox Messages in one transaction."""
 
 import asyncio
 from collections import defaultdict
-from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
+from typing import TypeVar
+from weakref import WeakValueDictionary
 
 import structlog
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from bot.cards.reply import Button, Render, Reply, badge_of, card_of
-from bot.chats import Chat, PlatformName, languages, local_day, wanted_categories
-from bot.digests.choose import Choice, choose, matching, owed
-from bot.locales import Phrases, format_date, phrases_of
+from bot.cards.reply import Render, Reply
+from bot.chats import Chat, PlatformName, local_day, wanted_categories
+from bot.digests.choose import Choice, Selection, Wishes, matching, select
+from bot.digests.edition import Edition, reply_of
+from bot.digests.known import Known
 from bot.metrics import Metrics
 from bot.papers import Paper, PaperId
 from bot.storage import chats, digests, marks, outbox, papers
 from bot.storage.database import Database
-from bot.storage.digests import Candidate, Occasion, Receipt
+from bot.storage.digests import NewDigest, Occasion, Receipt
+from bot.storage.outbox import Parcel
 from bot.summary import Summary
-
-OVERLAP = timedelta(days=2)
-"""How far a digest looks back behind the last one: a listing may be committed after it was seen; the ledger knows."""
 
 MORE_AT_ONCE = 12
 AFTER_TROUBLE = timedelta(minutes=1)
 
+_TOGETHER = 250
+"""Chats whose digests share their queries and one transaction."""
+_LOOK_ANEW = 40
+"""So many of those later the listings are read anew, for papers that came meanwhile."""
+_RENDERED_AT_ONCE = 20
+
 Renders = Mapping[PlatformName, Render]
 Summarise = Callable[[Sequence[Paper]], Awaitable[dict[PaperId, Summary]]]
+T = TypeVar("T")
 
 log = structlog.get_logger(__name__)
 
 
 @dataclass(frozen=True, slots=True)
 class _Plan:
-    """What is to become a digest."""
+    """What is to become a chat's digest."""
 
     chat: Chat
     occasion: Occasion
-    choice: Choice
-    latest_day: date | None = None
-    """The last announcement day among what matched."""
-    announced_at: datetime | None = None
-    """When the last of what it shows was seen."""
+    selection: Selection
 
-    @classmethod
-    def of(cls, chat: Chat, occasion: Occasion, choice: Choice, matched: Sequence[Candidate]) -> "_Plan":
-        shown = set(choice.shown)
-        seen = [candidate.first_seen_at for candidate in matched if candidate.paper_id in shown]
-        day = max((candidate.day for candidate in matched), default=None)
-        return cls(chat, occasion, choice, day, max(seen, default=None))
+    def edition(self, now: datetime) -> Edition:
+        preferences = self.chat.preferences
+        return Edition(
+            self.chat.platform,
+            preferences.language,
+            self.occasion,
+            local_day(preferences, now),
+            self.selection.choice,
+            self.selection.latest_day,
+        )
+
+    def opened(self, edition: Edition) -> NewDigest:
+        receipt, announced_at = edition.choice.receipt, self.selection.announced_at
+        return NewDigest(self.chat.id, self.occasion, edition.day, receipt, announced_at)
+
+
+_Plans = Callable[[AsyncConnection, Known], Awaitable[list[_Plan]]]
 
 
 class OvertakenError(Exception):
-    """Another process gave the chat one of these papers while this digest was being written. Nothing was written."""
+    """Another process gave a chat one of these papers while its digest was being written. Nothing was written."""
 
 
 class Composer:
-    """Makes digests. Two of one chat never at once: they would choose the same papers.
+    """Makes digests, those of many chats together. Two of one chat never at once: they would choose the same papers.
 
     Within a process they take turns; of two processes the later one finds the ledger changed, and chooses anew.
     """
@@ -76,7 +92,7 @@ class Composer:
         self._renders = renders
         self._default_categories = tuple(default_categories)
         self._metrics = metrics
-        self._turns: defaultdict[int, asyncio.Lock] = defaultdict(asyncio.Lock)
+        self._turns: WeakValueDictionary[int, asyncio.Lock] = WeakValueDictionary()
 
     async def tick(self, now: datetime) -> datetime | None:
         """Compose every digest that is due; when the next one will be."""
@@ -84,45 +100,19 @@ class Composer:
             if await marks.is_held(connection):
                 return None
             due = await chats.due(connection, now, list(self._renders))
-        earliest = now
-        for chat in due:
-            try:
-                await self.daily(chat, now)
-            except Exception:
-                # One chat's trouble is not another's; it stays due and is tried again at the next tick.
-                log.exception("digest.failed", chat=chat.id)
-                earliest = now + AFTER_TROUBLE
+        all_well, known = True, Known()
+        for number, batch in enumerate(_slices(due, _TOGETHER), start=1):
+            all_well &= await self._dailies(batch, now, known)
+            if number % _LOOK_ANEW == 0:
+                known.forget()
+        earliest = now if all_well else now + AFTER_TROUBLE
         async with self._database.read() as connection:
             next_due = await chats.next_due_at(connection, list(self._renders))
         return max(next_due, earliest) if next_due is not None else None
 
     async def daily(self, chat: Chat, now: datetime) -> int:
         """The digest of a chat's day: everything it is owed. An empty one is recorded too: the day had its digest."""
-
-        async def owed(connection: AsyncConnection) -> _Plan | None:
-            # Asked anew inside the turn: an earlier tick may have served this day.
-            current = await chats.get(connection, chat.id)
-            if current is None or current.next_digest_at is None or current.next_digest_at > now:
-                return None
-            return await self._owed(connection, current, "daily")
-
-        return await self._make(chat, owed, now)
-
-    async def _make(
-        self, chat: Chat, plan_of: Callable[[AsyncConnection], Awaitable[_Plan | None]], now: datetime
-    ) -> int:
-        """Plan and compose in the chat's turn, anew where another process was quicker; how many papers it shows."""
-        async with self._turns[chat.id]:
-            for is_last in (False, False, True):
-                async with self._database.read() as connection:
-                    plan = await plan_of(connection)
-                try:
-                    return await self._compose(plan, now) if plan is not None else 0
-                except (OvertakenError, IntegrityError):
-                    # Of two digests of one day the database takes only the first.
-                    if is_last:
-                        raise
-            raise AssertionError
+        return await self._make([chat.id], self._due([chat.id], now), now)
 
     async def on_demand(self, chat: Chat, now: datetime, *, with_sample: bool = False) -> int:
         """The digest that `/digest` asks for: what is owed now, else what was not shown of the latest announcement.
@@ -131,141 +121,201 @@ class Composer:
         0 means that nothing was made.
         """
 
-        async def owed_or_latest(connection: AsyncConnection) -> _Plan | None:
-            plan = await self._owed(connection, chat, "asked")
-            if not plan.choice.shown:
+        async def owed_or_latest(connection: AsyncConnection, known: Known) -> list[_Plan]:
+            (plan,) = await self._owed(connection, [chat], "asked", known)
+            if not plan.selection.choice.shown:
                 plan = await self._latest(connection, chat, with_sample=with_sample)
-            return plan if plan.choice.shown else None
+            return [plan] if plan.selection.choice.shown else []
 
-        return await self._make(chat, owed_or_latest, now)
+        return await self._make([chat.id], owed_or_latest, now)
 
     async def more(self, chat: Chat, first_held: PaperId, now: datetime) -> int:
         """The next of what a digest holds back, known by any paper that it held; how many papers that shows."""
 
-        async def held_back(connection: AsyncConnection) -> _Plan | None:
+        async def held_back(connection: AsyncConnection, _: Known) -> list[_Plan]:
             held = await digests.held_with(connection, chat.id, first_held)
             shown, rest = tuple(held[:MORE_AT_ONCE]), tuple(held[MORE_AT_ONCE:])
             choice = Choice(shown, rest, Receipt(len(held), len(held), len(shown), len(rest)))
-            return _Plan(chat, "more", choice) if shown else None
+            return [_Plan(chat, "more", Selection(choice))] if shown else []
 
-        return await self._make(chat, held_back, now)
+        return await self._make([chat.id], held_back, now)
 
     async def preview(self, chat: Chat, now: datetime) -> Reply:
         """What the chat's digest would be at this instant; nothing is written."""
         async with self._database.read() as connection:
-            plan = await self._owed(connection, chat, "daily")
-        return await self._reply(plan, now)
+            (plan,) = await self._owed(connection, [chat], "daily", Known())
+        edition = plan.edition(now)
+        return await asyncio.to_thread(reply_of, edition, *await self._facts([edition]))
 
-    async def _owed(self, connection: AsyncConnection, chat: Chat, occasion: Occasion) -> _Plan:
-        subscriptions = await chats.subscriptions_of(connection, chat.id)
-        wanted = wanted_categories(subscriptions)
-        if not subscriptions:
-            return _Plan(chat, occasion, choose(0, [], (), 0))
-        last = await digests.last_daily_at(connection, chat.id)
-        made = min(subscription.since for subscription in subscriptions)
-        found = await digests.candidates(
-            connection, chat.id, wanted, max(made, last - OVERLAP) if last is not None else made
-        )
-        matched = owed(found, subscriptions)
-        # What came since the last digest, wanted or not, and what is still owed from before.
-        fresh = {candidate.paper_id for candidate in found if last is None or candidate.first_seen_at >= last}
-        announced = len(fresh | {candidate.paper_id for candidate in matched})
-        return _Plan.of(chat, occasion, choose(announced, matched, wanted, chat.preferences.cap), matched)
+    async def _dailies(self, chat_ids: Sequence[int], now: datetime, known: Known) -> bool:
+        """The daily digests of these chats together, or each half by itself where that fails; whether all is well.
+
+        So one chat's trouble is not another's: in the end only that chat stays due, for the next tick.
+        """
+        # A chat that somebody just asks for a digest may take a while: the others do not wait for it.
+        busy = [chat_id for chat_id in chat_ids if self._is_busy(chat_id)] if len(chat_ids) > 1 else []
+        parts = [[chat_id] for chat_id in busy]
+        if ready := [chat_id for chat_id in chat_ids if chat_id not in busy]:
+            try:
+                await self._make(ready, self._due(ready, now), now, known)
+            except Exception:
+                if len(ready) == 1:
+                    log.exception("digest.failed", chat=ready[0])
+                    return False
+                middle = len(ready) // 2
+                parts = [ready[:middle], ready[middle:], *parts]
+        return all([await self._dailies(part, now, known) for part in parts])
+
+    def _is_busy(self, chat_id: int) -> bool:
+        turn = self._turns.get(chat_id)
+        return turn is not None and turn.locked()
+
+    @asynccontextmanager
+    async def _turn(self, chat_ids: Iterable[int]) -> AsyncIterator[None]:
+        async with AsyncExitStack() as turns:
+            for chat_id in chat_ids:
+                await turns.enter_async_context(self._turns.setdefault(chat_id, asyncio.Lock()))
+            yield
+
+    async def _make(self, chat_ids: Sequence[int], plans_of: _Plans, now: datetime, known: Known | None = None) -> int:
+        """Plan and compose in the chats' turn; how many papers that shows.
+
+        One chat's digest is chosen anew where another process was quicker; of several it is not known whose that is.
+        """
+        async with self._turn(chat_ids):
+            tries = 3 if len(chat_ids) == 1 else 1
+            while True:
+                tries -= 1
+                known = known or Known()
+                async with self._database.read() as connection:
+                    plans = await plans_of(connection, known)
+                try:
+                    return await self._compose(plans, now, known) if plans else 0
+                except (OvertakenError, IntegrityError):
+                    # Of two digests of one day the database takes only the first.
+                    if not tries:
+                        raise
+
+    def _due(self, chat_ids: Sequence[int], now: datetime) -> _Plans:
+        async def due(connection: AsyncConnection, known: Known) -> list[_Plan]:
+            # Asked anew inside the turn: an earlier tick may have served this day.
+            return await self._owed(connection, await chats.still_due(connection, chat_ids, now), "daily", known)
+
+        return due
+
+    async def _owed(
+        self, connection: AsyncConnection, people: Sequence[Chat], occasion: Occasion, known: Known
+    ) -> list[_Plan]:
+        ids = [chat.id for chat in people]
+        follows = await chats.subscriptions_by_chat(connection, ids)
+        last = await digests.last_dailies(connection, ids)
+        wishes = {chat_id: Wishes.of(follows.get(chat_id, []), last.get(chat_id)) for chat_id in ids}
+        alike: defaultdict[Wishes, list[int]] = defaultdict(list)
+        for chat_id, wish in wishes.items():
+            alike[wish].append(chat_id)
+        await known.read(connection, alike)
+        await asyncio.to_thread(lambda: list(map(known.offer, alike)))
+        given: dict[int, str] = {}
+        for wish, chat_ids in alike.items():
+            given |= await digests.given(connection, chat_ids, known.offer(wish).papers)
+
+        def decide() -> list[_Plan]:
+            return [
+                _Plan(
+                    chat,
+                    occasion,
+                    known.selection(wishes[chat.id], given.get(chat.id, ""), chat.preferences.cap),
+                )
+                for chat in people
+            ]
+
+        return await asyncio.to_thread(decide)
 
     async def _latest(self, connection: AsyncConnection, chat: Chat, *, with_sample: bool) -> _Plan:
         subscriptions = await chats.subscriptions_of(connection, chat.id)
         wanted = wanted_categories(subscriptions) or self._default_categories
-        found = await digests.latest(connection, chat.id, wanted)
+        found = await digests.latest(connection, wanted)
         if not found and with_sample:
-            found = await digests.sample(connection, chat.id)
-        announced = len({candidate.paper_id for candidate in found})
-        matched = [candidate for candidate in matching(found, subscriptions) if not candidate.shown]
-        return _Plan.of(chat, "asked", choose(announced, matched, wanted, chat.preferences.cap), matched)
+            found = await digests.sample(connection)
+        announced = {each.paper_id for each in found}
+        shown = await digests.given(connection, [chat.id], sorted(announced), held_too=False)
+        had = set(shown.get(chat.id, "").split())
+        matched = [each for each in matching(found, subscriptions) if each.paper_id not in had]
+        return _Plan(chat, "asked", select(len(announced), matched, wanted, chat.preferences.cap))
 
-    async def _compose(self, plan: _Plan, now: datetime) -> int:
-        chat, choice = plan.chat, plan.choice
-        payloads: list[str] = []
-        if choice.shown:
-            reply = await self._reply(plan, now)
-            payloads = await asyncio.to_thread(self._renders[chat.platform], reply)
-        today = local_day(chat.preferences, now)
+    async def _compose(self, plans: Sequence[_Plan], now: datetime, known: Known) -> int:
+        editions = [plan.edition(now) for plan in plans]
+        await self._print([edition for edition in editions if edition.choice.shown], now, known)
+        days: dict[int, date | None] = {}
+        alike: defaultdict[Choice, list[int]] = defaultdict(list)
+        parcels = []
         async with self._database.write() as connection:
-            digest_id = await digests.add(
-                connection, chat.id, plan.occasion, today, now, choice.receipt, plan.announced_at
+            opened = [plan.opened(edition) for plan, edition in zip(plans, editions, strict=True)]
+            numbers = await digests.add(connection, opened, now)
+            for digest, edition in zip(opened, editions, strict=True):
+                number = numbers[digest.chat_id]
+                alike[edition.choice].append(number)
+                parcels.append(Parcel(digest.chat_id, number, f"d{number}", known.payload_ids.get(edition, ())))
+                if digest.occasion == "daily":
+                    days[digest.chat_id] = digest.local_day
+            for choice, digest_ids in alike.items():
+                if not await digests.enter(connection, digest_ids, choice.shown, choice.held):
+                    raise OvertakenError(digest_ids)
+            await outbox.put_many(connection, parcels, now)
+            if days:
+                await chats.schedule_all(connection, days, now)
+        self._tell(plans, parcels)
+        return sum(edition.choice.receipt.shown for edition in editions)
+
+    def _tell(self, plans: Sequence[_Plan], parcels: Sequence[Parcel]) -> None:
+        for plan, parcel in zip(plans, parcels, strict=True):
+            receipt = plan.selection.choice.receipt
+            log.debug(
+                "digest.composed",
+                digest=parcel.digest_id,
+                chat=plan.chat.id,
+                occasion=plan.occasion,
+                papers=receipt.shown,
+                held=receipt.held,
+                messages=len(parcel.payload_ids),
             )
-            if not await digests.enter(connection, chat.id, digest_id, choice.shown, choice.held):
-                raise OvertakenError(chat.id)
-            await outbox.put(connection, chat.id, digest_id, f"d{digest_id}", payloads, now)
-            if plan.occasion == "daily":
-                await chats.schedule(connection, chat.id, now, today)
-        receipt = choice.receipt
-        self._metrics.digests.labels(plan.occasion).inc()
+        self._metrics.digests.labels(plans[0].occasion).inc(len(plans))
         log.info(
-            "digest.composed",
-            digest=digest_id,
-            chat=chat.id,
-            occasion=plan.occasion,
-            papers=receipt.shown,
-            held=receipt.held,
-            messages=len(payloads),
+            "digests.composed",
+            occasion=plans[0].occasion,
+            digests=len(plans),
+            first=parcels[0].digest_id,
+            last=parcels[-1].digest_id,
+            papers=sum(plan.selection.choice.receipt.shown for plan in plans),
+            messages=sum(len(parcel.payload_ids) for parcel in parcels),
         )
-        return receipt.shown
 
-    async def _reply(self, plan: _Plan, now: datetime) -> Reply:
+    async def _print(self, editions: Iterable[Edition], now: datetime, known: Known) -> None:
+        """Render the editions that are not known yet, a few at a time, and keep their texts.
+
+        Each is kept at once: whatever becomes of the digests, the same text is the same row.
+        """
+        wanted = [edition for edition in dict.fromkeys(editions) if edition not in known.payload_ids]
+        for some in _slices(wanted, _RENDERED_AT_ONCE):
+            texts = await asyncio.to_thread(self._render, some, *await self._facts(some))
+            async with self._database.write() as connection:
+                numbers = await outbox.keep(connection, {text for parts in texts for text in parts}, now)
+            known.payload_ids |= {
+                edition: tuple(numbers[text] for text in parts) for edition, parts in zip(some, texts, strict=True)
+            }
+
+    def _render(
+        self, editions: Iterable[Edition], found: Mapping[PaperId, Paper], written: Mapping[PaperId, Summary]
+    ) -> list[list[str]]:
+        return [self._renders[edition.platform](reply_of(edition, found, written)) for edition in editions]
+
+    async def _facts(self, editions: Iterable[Edition]) -> tuple[dict[PaperId, Paper], dict[PaperId, Summary]]:
+        """The papers that these editions show, and their summaries."""
+        ids = dict.fromkeys(paper_id for edition in editions for paper_id in edition.choice.shown)
         async with self._database.read() as connection:
-            found = await papers.get(connection, plan.choice.shown)
-        chosen = [found[paper_id] for paper_id in plan.choice.shown]
-        written = await self._summarise(chosen)
-        return await asyncio.to_thread(_digest_reply, plan, chosen, written, now)
+            found = await papers.get(connection, list(ids))
+        return found, await self._summarise(list(found.values()))
 
 
-def _digest_reply(plan: _Plan, chosen: Sequence[Paper], written: Mapping[PaperId, Summary], now: datetime) -> Reply:
-    """A digest as a reader gets it: header, cards, receipt; in both languages where the chat wants both."""
-    language = plan.chat.preferences.language
-    spoken = [phrases_of(name) for name in languages(language)]
-    first = spoken[0]
-    sample = any(paper.is_sample for paper in chosen)
-    cards = tuple(
-        card_of(paper, written[paper.id], language, first, number) for number, paper in enumerate(chosen, start=1)
-    )
-    return Reply(
-        title=_title(plan, now, first, sample=sample),
-        text="\n".join(_opening(plan, phrases, sample=sample) for phrases in spoken),
-        cards=cards,
-        footer="\n".join(_receipt(plan, written.values(), phrases) for phrases in spoken),
-        buttons=_more_button(plan.choice.held, first),
-    )
-
-
-def _more_button(held: Sequence[PaperId], phrases: Phrases) -> tuple[Button, ...]:
-    return (Button(phrases("button.more", count=len(held)), f"more:{held[0]}"),) if held else ()
-
-
-def _receipt(plan: _Plan, written: Iterable[Summary], phrases: Phrases) -> str:
-    receipt = plan.choice.receipt
-    return phrases(
-        "digest.receipt.more" if plan.occasion == "more" else "digest.receipt",
-        announced=receipt.announced,
-        matched=receipt.matched,
-        shown=receipt.shown,
-        held=receipt.held,
-        engines=" · ".join(sorted({badge_of(summary, phrases) for summary in written})),
-    )
-
-
-def _title(plan: _Plan, now: datetime, phrases: Phrases, *, sample: bool) -> str:
-    day = format_date(
-        local_day(plan.chat.preferences, now),
-        "EEE d MMM y" if phrases.name == "en" else "y年M月d日 EEE",
-        locale=phrases.babel,
-    )
-    return phrases("digest.title.sample" if sample else f"digest.title.{plan.occasion}", day=day)
-
-
-def _opening(plan: _Plan, phrases: Phrases, *, sample: bool) -> str:
-    if sample:
-        return phrases("digest.opening.sample")
-    if plan.latest_day:
-        day = format_date(plan.latest_day, "d MMM" if phrases.name == "en" else "M月d日", locale=phrases.babel)
-        return phrases("digest.opening.announced", count=plan.choice.receipt.shown, day=day)
-    return phrases("digest.opening", count=plan.choice.receipt.shown)
+def _slices(items: Sequence[T], most: int) -> Iterator[Sequence[T]]:
+    return (items[start : start + most] for start in range(0, len(items), most))

@@ -52,7 +52,7 @@ class Distributed:
         *,
         deliver: Callable[[int], Awaitable[None]],
         compose: Callable[[Chat, datetime], Awaitable[int]],
-        poll: Callable[[datetime], Awaitable[datetime | None]],
+        poll: Callable[[datetime], Awaitable[None]],
         next_poll_at: Callable[[datetime], Awaitable[datetime | None]],
     ) -> None:
         self._settings = settings
@@ -102,7 +102,7 @@ class Distributed:
             if await marks.is_held(connection):
                 return None
             at_work = await queue.locks(connection)
-            due = [chat.id for chat in await chats.due(connection, now, self._platforms)]
+            due = await chats.due(connection, now, self._platforms)
             later = await chats.next_due_at(connection, self._platforms, after=now)
         waiting = [chat_id for chat_id in due if f"chat-{chat_id}" not in at_work]
         await self._queue("compose", waiting[:MOST_QUEUED])

@@ -1,6 +1,6 @@
 """Chats, their subscriptions, and the operators."""
 
-from collections.abc import Callable, Collection, Iterable
+from collections.abc import Callable, Collection, Iterable, Mapping
 from dataclasses import replace
 from datetime import date, datetime
 from typing import Any
@@ -99,16 +99,32 @@ async def schedule(connection: AsyncConnection, chat_id: int, now: datetime, mad
 
     One that is due already stays so: whatever was changed meanwhile does not cost a day.
     """
-    chat = await _one(connection, chat_id)
-    follows = sa.select(sa.exists().where(subscriptions.c.chat_id == chat_id))
+    (chat,) = await schedule_all(connection, {chat_id: made}, now)
+    return chat
+
+
+async def schedule_all(connection: AsyncConnection, made: Mapping[int, date | None], now: datetime) -> list[Chat]:
+    """The same for many chats, each with the day whose digest was just made."""
+    following = sa.select(subscriptions.c.chat_id).where(subscriptions.c.chat_id.in_(made)).distinct()
+    follows = {row.chat_id for row in await connection.execute(following)}
+    found = await connection.execute(sa.select(chats).where(chats.c.id.in_(made)))
+    scheduled = [_scheduled(chat_from(row), now, made[row.id], follows=row.id in follows) for row in found]
+    if scheduled:
+        await connection.execute(
+            sa.update(chats)
+            .where(chats.c.id == sa.bindparam("chat"))
+            .values(next_digest_at=sa.bindparam("due"), last_digest_day=sa.bindparam("day")),
+            [{"chat": chat.id, "due": chat.next_digest_at, "day": chat.last_digest_day} for chat in scheduled],
+        )
+    return scheduled
+
+
+def _scheduled(chat: Chat, now: datetime, made: date | None, *, follows: bool) -> Chat:
     last_day = max(filter(None, (made, chat.last_digest_day)), default=None)
     due = None
-    if (await connection.execute(follows)).scalar_one():
+    if follows:
         is_overdue = made is None and chat.next_digest_at is not None and chat.next_digest_at <= now
         due = chat.next_digest_at if is_overdue else next_digest_at(chat.preferences, now, last_day)
-    await connection.execute(
-        sa.update(chats).where(chats.c.id == chat_id).values(next_digest_at=due, last_digest_day=last_day)
-    )
     return replace(chat, next_digest_at=due, last_digest_day=last_day)
 
 
@@ -211,10 +227,16 @@ async def move(connection: AsyncConnection, chat: Chat, address: str) -> Chat:
     return await _one(connection, known.id)
 
 
-async def due(connection: AsyncConnection, now: datetime, platforms: Collection[PlatformName]) -> list[Chat]:
+async def due(connection: AsyncConnection, now: datetime, platforms: Collection[PlatformName]) -> list[int]:
     """The chats of these platforms whose digest is due, the longest waiting first."""
-    query = sa.select(chats).where(chats.c.next_digest_at <= now, _served(), chats.c.platform.in_(platforms))
-    return [chat_from(row) for row in await connection.execute(query.order_by(chats.c.next_digest_at))]
+    query = sa.select(chats.c.id).where(chats.c.next_digest_at <= now, _served(), chats.c.platform.in_(platforms))
+    return list(await connection.scalars(query.order_by(chats.c.next_digest_at, chats.c.id)))
+
+
+async def still_due(connection: AsyncConnection, chat_ids: Collection[int], now: datetime) -> list[Chat]:
+    """Those of these chats whose digest is due, the longest waiting first."""
+    query = sa.select(chats).where(chats.c.id.in_(chat_ids), chats.c.next_digest_at <= now)
+    return [chat_from(row) for row in await connection.execute(query.order_by(chats.c.next_digest_at, chats.c.id))]
 
 
 async def next_due_at(
@@ -253,11 +275,19 @@ async def unsubscribe(connection: AsyncConnection, chat: Chat, interest: Interes
 
 async def subscriptions_of(connection: AsyncConnection, chat_id: int) -> list[Subscription]:
     """What a chat follows, oldest first."""
-    query = sa.select(subscriptions).where(subscriptions.c.chat_id == chat_id).order_by(subscriptions.c.id)
-    return [
-        Subscription(row.id, row.chat_id, Interest.stored(row.query), row.since)
-        for row in await connection.execute(query)
-    ]
+    return (await subscriptions_by_chat(connection, [chat_id])).get(chat_id, [])
+
+
+async def subscriptions_by_chat(
+    connection: AsyncConnection, chat_ids: Collection[int]
+) -> dict[int, list[Subscription]]:
+    """What each of these chats follows, oldest first; those that follow nothing are left out."""
+    query = sa.select(subscriptions).where(subscriptions.c.chat_id.in_(chat_ids)).order_by(subscriptions.c.id)
+    found: dict[int, list[Subscription]] = {}
+    for row in await connection.execute(query):
+        subscription = Subscription(row.id, row.chat_id, Interest.stored(row.query), row.since)
+        found.setdefault(row.chat_id, []).append(subscription)
+    return found
 
 
 async def followed_categories(connection: AsyncConnection) -> set[str]:

@@ -6,14 +6,17 @@ from datetime import date, datetime
 from typing import Literal
 
 import sqlalchemy as sa
+from sqlalchemy.dialects import sqlite
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from bot.papers import FRESH, PaperId
-from bot.storage.tables import digest_papers, digests, listings, papers
+from bot.storage.tables import chats, digest_papers, digests, listings, papers
 from bot.storage.upsert import insert
 
 Occasion = Literal["daily", "asked", "more"]
 """Why a digest was composed: its daily time, `/digest`, or the button that opens what was held back."""
+
+_BATCH = 5_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,123 +30,148 @@ class Receipt:
 
 
 @dataclass(frozen=True, slots=True)
-class Candidate:
-    """A paper listed in a category that a chat wants; what the ledger says: `had` it at all, and was it `shown`."""
+class Listing:
+    """A paper as it was newly listed, or cross-listed, in a category."""
 
     paper_id: PaperId
     category: str
     categories: tuple[str, ...]
     day: date
     first_seen_at: datetime
-    had: bool
-    shown: bool
 
 
-async def candidates(
-    connection: AsyncConnection, chat_id: int, categories: Collection[str], since: datetime
-) -> list[Candidate]:
+@dataclass(frozen=True, slots=True)
+class NewDigest:
+    """A digest about to be opened. `announced_at`: when the last of its papers was seen."""
+
+    chat_id: int
+    occasion: Occasion
+    local_day: date
+    receipt: Receipt
+    announced_at: datetime | None = None
+
+
+async def listed(connection: AsyncConnection, categories: Collection[str], since: datetime) -> list[Listing]:
     """What was newly listed (new or cross-listed) in these categories at `since` or later, the sample left out."""
-    return await _candidates(
+    return await _listings(
         connection,
-        chat_id,
         listings.c.category.in_(categories),
         listings.c.first_seen_at >= since,
         listings.c.is_sample.is_(False),
     )
 
 
-async def latest(connection: AsyncConnection, chat_id: int, categories: Collection[str]) -> list[Candidate]:
+async def latest(connection: AsyncConnection, categories: Collection[str]) -> list[Listing]:
     """The latest stored announcement day of these categories."""
     scope = (listings.c.category.in_(categories), listings.c.is_sample.is_(False), _is_fresh())
     day = sa.select(sa.func.max(listings.c.day)).where(*scope).scalar_subquery()
-    return await _candidates(connection, chat_id, *scope, listings.c.day == day)
+    return await _listings(connection, *scope, listings.c.day == day)
 
 
-async def sample(connection: AsyncConnection, chat_id: int) -> list[Candidate]:
+async def sample(connection: AsyncConnection) -> list[Listing]:
     """The bundled sample's announcement, in all its categories."""
-    return await _candidates(connection, chat_id, listings.c.is_sample.is_(True))
+    return await _listings(connection, listings.c.is_sample.is_(True))
 
 
 def _is_fresh() -> sa.ColumnElement[bool]:
     return listings.c.announce_type.in_(FRESH)
 
 
-async def _candidates(
-    connection: AsyncConnection, chat_id: int, *conditions: sa.ColumnElement[bool]
-) -> list[Candidate]:
-    given = digest_papers.c
+async def _listings(connection: AsyncConnection, *conditions: sa.ColumnElement[bool]) -> list[Listing]:
     query = (
-        sa.select(listings, papers.c.categories, given.held)
+        sa.select(listings, papers.c.categories)
         .join(papers, papers.c.id == listings.c.paper_id)
-        .outerjoin(digest_papers, sa.and_(given.paper_id == listings.c.paper_id, given.chat_id == chat_id))
         .where(_is_fresh(), *conditions)
+        .order_by(listings.c.category, listings.c.first_seen_at, listings.c.paper_id)
     )
     return [
-        Candidate(
-            paper_id=PaperId(row.paper_id),
-            category=row.category,
-            categories=tuple(row.categories),
-            day=row.day,
-            first_seen_at=row.first_seen_at,
-            had=row.held is not None,
-            shown=row.held is False,
-        )
+        Listing(PaperId(row.paper_id), row.category, tuple(row.categories), row.day, row.first_seen_at)
         for row in await connection.execute(query)
     ]
 
 
-async def add(
-    connection: AsyncConnection,
-    chat_id: int,
-    occasion: Occasion,
-    local_day: date,
-    composed_at: datetime,
-    receipt: Receipt,
-    announced_at: datetime | None = None,
-) -> int:
-    """Open a digest; its number. `announced_at`: when the last of its papers was seen."""
-    values = {
-        "chat_id": chat_id,
-        "occasion": occasion,
-        "local_day": local_day,
-        "composed_at": composed_at,
-        "announced_at": announced_at,
-        "announced": receipt.announced,
-        "matched": receipt.matched,
-        "shown": receipt.shown,
-        "held": receipt.held,
-    }
-    result = await connection.execute(sa.insert(digests).values(values))
-    key = result.inserted_primary_key
-    assert key is not None
-    return int(key[0])
+async def given(
+    connection: AsyncConnection, chat_ids: Collection[int], paper_ids: Sequence[PaperId], *, held_too: bool = True
+) -> dict[int, str]:
+    """What of these papers each of these chats was given, or only shown: their ids in one text with blanks between.
+
+    A text, because most chats that are asked about together have the same one, which is then looked at once.
+    """
+    row = digest_papers.c
+    found: dict[int, str] = {}
+    for start in range(0, len(paper_ids), _BATCH):
+        query = (
+            sa.select(row.chat_id, sa.func.aggregate_strings(row.paper_id, " ").label("ids"))
+            .where(row.chat_id.in_(chat_ids), row.paper_id.in_(paper_ids[start : start + _BATCH]))
+            .group_by(row.chat_id)
+        )
+        if not held_too:
+            query = query.where(row.held.is_(False))
+        for each in await connection.execute(query):
+            found[each.chat_id] = f"{found.get(each.chat_id, '')} {each.ids}"
+    return found
+
+
+async def add(connection: AsyncConnection, new: Sequence[NewDigest], composed_at: datetime) -> dict[int, int]:
+    """Open digests, one a chat; the number of each chat's. Raises IntegrityError where a day has had its daily one."""
+    rows = [
+        {
+            "chat_id": each.chat_id,
+            "occasion": each.occasion,
+            "local_day": each.local_day,
+            "composed_at": composed_at,
+            "announced_at": each.announced_at,
+            "announced": each.receipt.announced,
+            "matched": each.receipt.matched,
+            "shown": each.receipt.shown,
+            "held": each.receipt.held,
+        }
+        for each in new
+    ]
+    statement = sa.insert(digests).returning(digests.c.chat_id, digests.c.id)
+    return {row.chat_id: row.id for row in await connection.execute(statement, rows)}
 
 
 async def enter(
-    connection: AsyncConnection, chat_id: int, digest_id: int, shown: Sequence[PaperId], held: Sequence[PaperId]
+    connection: AsyncConnection, digest_ids: Sequence[int], shown: Sequence[PaperId], held: Sequence[PaperId]
 ) -> bool:
-    """Write into the ledger what a digest shows and holds back; what an earlier one held goes over to this one.
+    """Write into the ledger what each of these digests shows and holds back; what an earlier one held goes over to it.
 
-    False when another digest has shown one of them meanwhile: this one must not be, and be chosen anew.
+    False when another digest has shown one of them meanwhile: these must not be, and be chosen anew.
     """
-    rows = [
-        {"chat_id": chat_id, "paper_id": paper_id, "digest_id": digest_id, "position": position, "held": is_held}
-        for position, (paper_id, is_held) in enumerate(
-            [*((paper_id, False) for paper_id in shown), *((paper_id, True) for paper_id in held)]
-        )
-    ]
-    if not rows:
+    entries = [*((paper_id, False) for paper_id in shown), *((paper_id, True) for paper_id in held)]
+    if not entries:
         return True
+    first, *others = digest_ids
+    chat_id = (await connection.execute(sa.select(digests.c.chat_id).where(digests.c.id == first))).scalar_one()
     statement = insert(connection, digest_papers)
     written = await connection.execute(
-        statement.on_conflict_do_update(
-            index_elements=["chat_id", "paper_id"],
-            set_={name: statement.excluded[name] for name in ("held", "digest_id", "position")},
-            where=digest_papers.c.held.is_(True),
-        ),
-        rows,
+        _unless_shown(statement),
+        [
+            {"chat_id": chat_id, "paper_id": paper_id, "digest_id": first, "position": position, "held": is_held}
+            for position, (paper_id, is_held) in enumerate(entries)
+        ],
     )
-    return written.rowcount == len(rows)
+    if written.rowcount != len(entries):
+        return False
+    # The others have the same, which the database copies faster than it is told.
+    row = digest_papers.c
+    same = (
+        sa.select(digests.c.chat_id, row.paper_id, digests.c.id, row.position, row.held)
+        .join_from(digests, digest_papers, row.digest_id == first)
+        .where(digests.c.id.in_(others))
+    )
+    names = ["chat_id", "paper_id", "digest_id", "position", "held"]
+    copied = await connection.execute(_unless_shown(statement.from_select(names, same)))
+    return copied.rowcount == len(entries) * len(others)
+
+
+def _unless_shown(statement: sqlite.Insert) -> sqlite.Insert:
+    return statement.on_conflict_do_update(
+        index_elements=["chat_id", "paper_id"],
+        set_={name: statement.excluded[name] for name in ("held", "digest_id", "position")},
+        where=digest_papers.c.held.is_(True),
+    )
 
 
 async def held_with(connection: AsyncConnection, chat_id: int, paper_id: PaperId) -> list[PaperId]:
@@ -161,15 +189,17 @@ async def held_with(connection: AsyncConnection, chat_id: int, paper_id: PaperId
     return [PaperId(held) for (held,) in await connection.execute(query)]
 
 
-async def last_daily_at(connection: AsyncConnection, chat_id: int) -> datetime | None:
-    """When the chat's last daily digest was composed."""
-    query = (
+async def last_dailies(connection: AsyncConnection, chat_ids: Collection[int]) -> dict[int, datetime]:
+    """When the last daily digest of each of these chats was composed, where there was one."""
+    last = (
         sa.select(digests.c.composed_at)
-        .where(digests.c.chat_id == chat_id, digests.c.occasion == "daily")
+        .where(digests.c.chat_id == chats.c.id, digests.c.occasion == sa.literal_column("'daily'"))
         .order_by(digests.c.local_day.desc())
         .limit(1)
+        .scalar_subquery()
     )
-    return (await connection.execute(query)).scalar_one_or_none()
+    rows = await connection.execute(sa.select(chats.c.id, last.label("at")).where(chats.c.id.in_(chat_ids)))
+    return {row.id: row.at for row in rows if row.at is not None}
 
 
 @dataclass(frozen=True, slots=True)

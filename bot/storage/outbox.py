@@ -48,6 +48,13 @@ class Message:
     announced_at: datetime | None
 
 
+_OF_A_MESSAGE: tuple[sa.ColumnElement[Any], ...] = (
+    *(messages.c.chat_id, messages.c.id, messages.c.key, messages.c.part, messages.c.payload_id, messages.c.not_before),
+    *(messages.c.attempts, messages.c.doubt_since, messages.c.urgent, messages.c.further_parts, messages.c.digest_id),
+    digests.c.announced_at,
+)
+
+
 def _message_from(row: sa.Row[Any]) -> Message:
     return Message(
         id=row.id,
@@ -63,6 +70,16 @@ def _message_from(row: sa.Row[Any]) -> Message:
     )
 
 
+@dataclass(frozen=True, slots=True)
+class Parcel:
+    """Rendered texts, by their numbers, that go to one chat in this order."""
+
+    chat_id: int
+    digest_id: int | None
+    key: str
+    payload_ids: tuple[int, ...]
+
+
 async def put(
     connection: AsyncConnection,
     chat_id: int,
@@ -74,26 +91,35 @@ async def put(
     urgent: bool = False,
 ) -> None:
     """Queue rendered messages in their order; the same key again queues nothing. Urgent ones go before all others."""
-    if not contents:
-        return
-    known = await _store(connection, contents, now)
+    if contents:
+        known = await keep(connection, contents, now)
+        payload_ids = tuple(known[content] for content in contents)
+        await put_many(connection, [Parcel(chat_id, digest_id, key, payload_ids)], now, urgent=urgent)
+
+
+async def put_many(
+    connection: AsyncConnection, parcels: Iterable[Parcel], now: datetime, *, urgent: bool = False
+) -> None:
+    """The same for many chats, with texts that are kept already."""
     rows = [
         {
-            "chat_id": chat_id,
-            "digest_id": digest_id,
-            "key": f"{key}-{position}",
-            "payload_id": known[content],
+            "chat_id": parcel.chat_id,
+            "digest_id": parcel.digest_id,
+            "key": f"{parcel.key}-{position}",
+            "payload_id": payload_id,
             "urgent": urgent,
             "state": "pending",
             "not_before": now,
             "created_at": now,
         }
-        for position, content in enumerate(contents)
+        for parcel in parcels
+        for position, payload_id in enumerate(parcel.payload_ids)
     ]
-    await connection.execute(insert(connection, messages).on_conflict_do_nothing(), rows)
+    if rows:
+        await connection.execute(insert(connection, messages).on_conflict_do_nothing(), rows)
 
 
-async def _store(connection: AsyncConnection, contents: Iterable[str], now: datetime) -> dict[str, int]:
+async def keep(connection: AsyncConnection, contents: Iterable[str], now: datetime) -> dict[str, int]:
     """Keep each text once; the number of each."""
     checksums = {content: sha256(content.encode()).hexdigest() for content in contents}
     statement = insert(connection, payloads)
@@ -112,7 +138,7 @@ async def _store(connection: AsyncConnection, contents: Iterable[str], now: date
 
 def _is_open() -> sa.ColumnElement[bool]:
     # Written out, not bound: only so do both databases see that the partial index fits.
-    return sa.literal_column(f"messages.state IN {OPEN}", sa.Boolean)
+    return messages.c.state.in_([sa.literal_column(f"'{state}'") for state in OPEN])
 
 
 def _may_be_written_to(now: datetime) -> sa.ColumnElement[bool]:
@@ -173,7 +199,7 @@ async def queues(
             )
         )
         rows = await connection.execute(
-            sa.select(messages, digests.c.announced_at)
+            sa.select(*_OF_A_MESSAGE)
             .outerjoin(digests, digests.c.id == messages.c.digest_id)
             .where(messages.c.chat_id.in_(batch), _is_open())
             .order_by(messages.c.chat_id, messages.c.urgent.desc(), messages.c.id)
@@ -233,31 +259,33 @@ async def claim(connection: AsyncConnection, message_ids: Sequence[int], now: da
     """
     if not message_ids:
         return set()
+    each = _each(connection, dict.fromkeys(message_ids))
     query = (
         sa.update(messages)
-        .where(messages.c.id.in_(message_ids), _is_open())
+        .where(messages.c.id == each.c.key.cast(sa.Integer), _is_open())
         .values(state="sending", sending_at=now, attempts=messages.c.attempts + 1)
         .returning(messages.c.id)
     )
-    return {row.id for row in await connection.execute(query)}
+    return set((await connection.execute(query)).scalars())
 
 
 async def sent(connection: AsyncConnection, confirmed: Mapping[int, str], now: datetime) -> None:
     """The platform confirmed these messages, under these ids. One that has further parts goes on with the next."""
     if not confirmed:
         return
-    rows = [{"message": message, "platform_id": platform_id} for message, platform_id in confirmed.items()]
+    each = _each(connection, confirmed)
     await connection.execute(
         sa.update(messages)
-        .where(messages.c.id == sa.bindparam("message"))
-        .values(
-            state="sent",
-            sent_at=sa.literal(now, messages.c.sent_at.type),
-            platform_message_id=sa.bindparam("platform_id"),
-            error=None,
-        ),
-        rows,
+        .where(messages.c.id == each.c.key.cast(sa.Integer))
+        .values(state="sent", sent_at=now, platform_message_id=each.c.value, error=None)
     )
+
+
+def _each(connection: AsyncConnection, values: Mapping[int, str | None]) -> sa.TableValuedAlias:
+    """The keys and values as rows of texts: one parameter, and one step of the database's for all of them."""
+    split = sa.func.json_each_text if connection.dialect.name == "postgresql" else sa.func.json_each
+    columns = sa.column("key", sa.Text), sa.column("value", sa.Text)
+    return split(sa.bindparam("rows", values, sa.JSON)).table_valued(*columns, name="each")
 
 
 async def go_on(connection: AsyncConnection, message_id: int, now: datetime) -> bool:
@@ -307,7 +335,7 @@ async def put_differently(
     connection: AsyncConnection, message_id: int, contents: Sequence[str], reason: str, now: datetime
 ) -> None:
     """The message becomes these texts, in its place and one after the other."""
-    numbers = await _store(connection, contents, now)
+    numbers = await keep(connection, contents, now)
     first, *rest = (numbers[content] for content in contents)
     await _set(
         connection,
@@ -332,7 +360,7 @@ async def _set(connection: AsyncConnection, message_id: int, **values: Any) -> N
 
 async def left_behind(connection: AsyncConnection, at_work: Collection[int]) -> list[int]:
     """The chats that have a message in flight though nobody is at them: whoever sent it has died."""
-    query = sa.select(messages.c.chat_id).where(sa.literal_column("messages.state = 'sending'", sa.Boolean)).distinct()
+    query = sa.select(messages.c.chat_id).where(messages.c.state == sa.literal_column("'sending'")).distinct()
     if at_work:
         query = query.where(messages.c.chat_id.not_in(list(at_work)))
     return list((await connection.execute(query)).scalars())
@@ -345,7 +373,7 @@ async def recover(connection: AsyncConnection, now: datetime, chat_ids: Sequence
     """
     statement = (
         sa.update(messages)
-        .where(sa.literal_column("messages.state = 'sending'", sa.Boolean))
+        .where(messages.c.state == sa.literal_column("'sending'"))
         .values(state="uncertain", not_before=now, error="stopped between request and record", **_in_doubt(now))
     )
     if chat_ids is not None:

@@ -143,6 +143,7 @@ digests = sa.Table(
     sa.Column("matched", sa.Integer, nullable=False),
     sa.Column("shown", sa.Integer, nullable=False),
     sa.Column("held", sa.Integer, nullable=False),
+    sa.Index(None, "chat_id", "id"),
     sa.Index(
         "uq_digests_daily",
         "chat_id",
@@ -162,6 +163,7 @@ digest_papers = sa.Table(
     sa.Column("digest_id", sa.Integer, _reference("digests.id"), nullable=False, index=True),
     sa.Column("position", sa.Integer, nullable=False),
     sa.Column("held", sa.Boolean, nullable=False),
+    sqlite_with_rowid=False,  # by far the largest table: so its rows stand in the primary key itself, and nowhere else
 )
 
 # What messages say, in their platform's own form. Each text stands here once, for however many chats.

@@ -50,6 +50,12 @@ def upgrade() -> None:
         chats.add_column(sa.Column("probe_at", Instant(timezone=True)))
     with op.batch_alter_table("digests") as digests:
         digests.add_column(sa.Column("announced_at", Instant(timezone=True)))
+    op.create_index(op.f("ix_digests_chat_id_id"), "digests", ["chat_id", "id"])
+    if connection.dialect.name == "sqlite":
+        with op.batch_alter_table(
+            "digest_papers", recreate="always", table_kwargs={"sqlite_with_rowid": False}
+        ) as digest_papers:
+            digest_papers.alter_column("held", nullable=False)
     op.execute(
         "UPDATE chats SET inactive_since = coalesce(next_digest_at, created_at) WHERE inactive_because IS NOT NULL"
     )

@@ -1,0 +1,79 @@
+"""Editions: a digest as a reader gets it, which is the same for many chats."""
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import date
+
+from bot.cards.reply import Button, Reply, badge_of, card_of
+from bot.chats import Language, PlatformName, languages
+from bot.digests.choose import Choice
+from bot.locales import Phrases, format_date, phrases_of
+from bot.papers import Paper, PaperId
+from bot.storage.digests import Occasion
+from bot.summary import Summary
+
+
+@dataclass(frozen=True, slots=True)
+class Edition:
+    """All that a digest's text depends on: chats with the same edition get the same messages.
+
+    `day` is the chats' own; `latest_day`: the last announcement day among what matched.
+    """
+
+    platform: PlatformName
+    language: Language
+    occasion: Occasion
+    day: date
+    choice: Choice
+    latest_day: date | None
+
+
+def reply_of(edition: Edition, papers: Mapping[PaperId, Paper], written: Mapping[PaperId, Summary]) -> Reply:
+    """Header, cards, receipt; in both languages where that is the edition's."""
+    chosen = [papers[paper_id] for paper_id in edition.choice.shown]
+    spoken = [phrases_of(name) for name in languages(edition.language)]
+    first = spoken[0]
+    sample = any(paper.is_sample for paper in chosen)
+    cards = tuple(
+        card_of(paper, written[paper.id], edition.language, first, number)
+        for number, paper in enumerate(chosen, start=1)
+    )
+    summaries = [written[paper.id] for paper in chosen]
+    return Reply(
+        title=_title(edition, first, sample=sample),
+        text="\n".join(_opening(edition, phrases, sample=sample) for phrases in spoken),
+        cards=cards,
+        footer="\n".join(_receipt(edition, summaries, phrases) for phrases in spoken),
+        buttons=_more_button(edition.choice.held, first),
+    )
+
+
+def _more_button(held: Sequence[PaperId], phrases: Phrases) -> tuple[Button, ...]:
+    return (Button(phrases("button.more", count=len(held)), f"more:{held[0]}"),) if held else ()
+
+
+def _receipt(edition: Edition, written: Iterable[Summary], phrases: Phrases) -> str:
+    receipt = edition.choice.receipt
+    return phrases(
+        "digest.receipt.more" if edition.occasion == "more" else "digest.receipt",
+        announced=receipt.announced,
+        matched=receipt.matched,
+        shown=receipt.shown,
+        held=receipt.held,
+        engines=" · ".join(sorted({badge_of(summary, phrases) for summary in written})),
+    )
+
+
+def _title(edition: Edition, phrases: Phrases, *, sample: bool) -> str:
+    day = format_date(edition.day, "EEE d MMM y" if phrases.name == "en" else "y年M月d日 EEE", locale=phrases.babel)
+    return phrases("digest.title.sample" if sample else f"digest.title.{edition.occasion}", day=day)
+
+
+def _opening(edition: Edition, phrases: Phrases, *, sample: bool) -> str:
+    if sample:
+        return phrases("digest.opening.sample")
+    count = edition.choice.receipt.shown
+    if edition.latest_day:
+        day = format_date(edition.latest_day, "d MMM" if phrases.name == "en" else "M月d日", locale=phrases.babel)
+        return phrases("digest.opening.announced", count=count, day=day)
+    return phrases("digest.opening", count=count)

@@ -156,7 +156,7 @@ class App:
             self._platforms,
             deliver=self._courier.serve,
             compose=self._composer.daily,
-            poll=poller.tick,
+            poll=poller.poll_first,
             next_poll_at=poller.next_poll_at,
         )
         self._scheduler.add("poll", distributed.queue_poll)
@@ -343,7 +343,7 @@ class App:
     async def _moved(self, platform: PlatformName, old: str, new: str) -> None:
         async with self._database.write() as connection:
             for chat in await chats.at(connection, platform, old):
-                await chats.move(connection, chat, new + chat.address.removeprefix(old))
+                await chats.move(connection, chat, new + chat.address.removeprefix(old), self._clock.now())
                 log.info("chat.moved", chat=chat.id)
 
     async def _thread(self, name: str) -> Chat:

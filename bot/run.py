@@ -3,6 +3,7 @@
 import asyncio
 import signal
 from collections.abc import Collection
+from contextlib import suppress
 
 import structlog
 
@@ -12,6 +13,9 @@ from bot.config import Settings
 from bot.jobs.scheduler import JobScheduler
 from bot.storage.backup import Logbook
 from bot.storage.database import open_database
+
+LONGEST_END = 9.0
+"""Seconds; whoever stops a process kills it after ten."""
 
 log = structlog.get_logger(__name__)
 
@@ -38,7 +42,9 @@ async def run_until_stopped(settings: Settings, roles: Collection[Role] = ROLES)
         await stopped.wait()
         log.info("stopping")
     finally:
-        await asyncio.gather(app.finish(), scheduler.stop())
+        with suppress(TimeoutError):
+            async with asyncio.timeout(LONGEST_END):
+                await asyncio.gather(app.finish(), scheduler.stop())
         await logbook.close(clock.now())
         await app.close()
 

@@ -212,3 +212,20 @@ async def test_what_is_idle_is_forgotten_and_what_is_not_stays(budget: Budget, a
         await budgets.prune(connection, later(60).timestamp())
         left = await budgets.load(connection)
     assert set(left) == {"telegram/2"}
+
+
+async def test_whoever_asks_while_the_only_slot_is_kept_for_a_reply_waits_for_the_reply(budget: Budget) -> None:
+    one = (Scope("telegram/1", Rate(1, SECOND)),)
+    await budget.turn([], [Ask(one)], MONDAY)
+    await budget.turn([Answered(one, MONDAY)], [Ask(one, urgent=True)], MONDAY)
+    (digest,) = await budget.turn([], [Ask(one)], later(1))
+    assert (digest.lacking, digest.at) == ("telegram/1", later(2))
+    (reply,) = await budget.turn([], [Ask(one, urgent=True)], later(1))
+    assert reply.lacking is None
+
+
+async def test_a_clock_that_goes_back_lets_nobody_wait_for_an_hour(budget: Budget) -> None:
+    await budget.turn([], [Ask((ALL,))] * 2, later(3600))
+    await budget.turn([Answered((ALL,), later(3600))] * 2, [], later(3600))
+    first, second = await budget.turn([], [Ask((ALL,))] * 2, MONDAY)
+    assert (first.lacking, second.lacking) == (None, None)

@@ -111,6 +111,11 @@ class World:
 
     async def kill_in_flight(self) -> None:
         """The process dies while the platform has not answered; another one starts on what it left."""
+        await self.kill_in_flight_only()
+        await self.start()
+
+    async def kill_in_flight_only(self) -> None:
+        """The process dies while the platform has not answered."""
         self.telegram.silent, known = True, len(self.telegram.came)
         await self.courier.tick(self.clock.now())
         dying = list(self.scheduler._tasks)
@@ -123,7 +128,18 @@ class World:
         fresh.keep(self.telegram.pace)
         self.telegram, self.scheduler, self.courier = fresh.telegram, fresh.scheduler, fresh.courier
         self.budget, self.told = fresh.budget, fresh.told
-        await self.start()
+
+    async def serve(self, chat_id: int) -> None:
+        """What a worker does for one chat, with the courier's rounds beside it."""
+        serving = asyncio.create_task(self.courier.serve(chat_id))
+        while not serving.done():
+            due = await self.courier.work(self.clock.now())
+            await self.scheduler.settle()
+            await asyncio.sleep(0)
+            if not self.scheduler.woken and due is not None and due > self.clock.now():
+                self.clock.set(due)
+            self.scheduler.woken.clear()
+        await serving
 
     async def start(self) -> None:
         """What a process does before all else: of several, each for the chats that it takes over."""

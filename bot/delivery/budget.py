@@ -21,7 +21,10 @@ from bot.storage.database import Database
 LEASE = timedelta(minutes=3)
 """After this a slot that nobody gave back is free again: its process died. Longer than any answer is waited for."""
 
+NOT_AHEAD = timedelta(0)
 _TIDY_EVERY = 1000
+_NEARLY = 1.0
+"""Seconds: the most that a message is claimed before it leaves, and more."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,15 +45,16 @@ class Ask:
 
 @dataclass(frozen=True, slots=True)
 class Answered:
-    """A message that left then was answered now: its slots come back one window from now."""
+    """A message that left then was answered, `at` that time or (None) now: its slots come back one window later."""
 
     scopes: tuple[Scope, ...]
     left_at: datetime
+    at: datetime | None = None
 
 
 @dataclass(frozen=True, slots=True)
 class Grant:
-    """The answer to an Ask: it may leave now; or it is `lacking` that scope's slot, and may ask again `at` a time."""
+    """The answer to an Ask: it may leave `at` a time; or it is `lacking` that scope's slot, and may ask again then."""
 
     at: datetime
     lacking: str | None = None
@@ -59,8 +63,13 @@ class Grant:
 class Budget(Protocol):
     """Who remembers the slots: this process alone, or the database for all of them."""
 
-    async def turn(self, answered: Sequence[Answered], asked: Sequence[Ask], now: datetime) -> list[Grant]:
-        """Give back, then take for as many as there are slots for, in the order asked."""
+    async def turn(
+        self, answered: Sequence[Answered], asked: Sequence[Ask], now: datetime, ahead: timedelta = NOT_AHEAD
+    ) -> list[Grant]:
+        """Give back, then take for as many as there are slots for, in the order asked.
+
+        What comes back within `ahead` is given already: the message is to leave then.
+        """
 
     async def halt(self, scope: str, until: datetime) -> None:
         """The platform wants silence in a scope until then."""
@@ -113,16 +122,21 @@ class Bucket:
 
     def free_at(self, rate: Rate | None, now: float, *, urgent: bool) -> float:
         """The earliest instant, now or later, at which a slot is free."""
-        if rate is None or len(self.taken) < rate.count - (0 if urgent else len(self.reserved)):
+        kept = 0 if urgent else len(self.reserved)
+        too_many = len(self.taken) + kept - rate.count if rate is not None else -1
+        if rate is None or too_many < 0:
             return max(now, self.halted_until)
-        kept = 0 if urgent else min(len(self.reserved), rate.count - 1)
+        if too_many >= len(self.taken):
+            return max(min(self.reserved), now, self.halted_until)
         # What is still in flight comes back a window after its answer, which can be any moment.
-        back_at = sorted(min(at, _after(now, rate.window)) for at in self.taken)
-        return max(back_at[kept - rate.count], now, self.halted_until)
+        latest = _after(now, rate.window)
+        back_at = sorted(min(at, latest) for at in self.taken)
+        return max(back_at[too_many], now, self.halted_until)
 
     def tidy(self, now: float) -> None:
-        """Forget what is over."""
-        self.taken = [at for at in self.taken if at > now]
+        """Forget what is over, and what only a clock that went back lets seem to come."""
+        latest = _after(now, LEASE) + _NEARLY
+        self.taken = [at for at in self.taken if now < at <= latest]
         self.reserved = [until for until in self.reserved if until > now]
         if self.halted_until <= now:
             self.halted_until = 0.0
@@ -134,44 +148,50 @@ class Bucket:
 
 
 def settle(
-    buckets: Mapping[str, Bucket], answered: Iterable[Answered], asked: Iterable[Ask], now: datetime
+    buckets: Mapping[str, Bucket],
+    answered: Iterable[Answered],
+    asked: Iterable[Ask],
+    now: datetime,
+    ahead: timedelta = NOT_AHEAD,
 ) -> list[Grant]:
     """What `Budget.turn` promises, over these buckets, which are changed; every scope's has to be there."""
     at = now.timestamp()
     for each in answered:
         for scope in each.scopes:
             if scope.rate is not None:
-                _give_back(buckets[scope.name], scope.rate, each.left_at.timestamp(), at)
+                _give_back(buckets[scope.name], scope.rate, each.left_at.timestamp(), (each.at or now).timestamp())
     for bucket in buckets.values():
         bucket.tidy(at)
-    return [_take(buckets, ask, now) for ask in asked]
+    return [_take(buckets, ask, now, ahead) for ask in asked]
 
 
 def _give_back(bucket: Bucket, rate: Rate, left_at: float, at: float) -> None:
     lease = _after(left_at, LEASE)
-    if lease in bucket.taken:
-        bucket.taken.remove(lease)
+    # A message may have been claimed a little before it left.
+    if held := [taken for taken in bucket.taken if lease <= taken <= lease + _NEARLY]:
+        bucket.taken.remove(min(held))
     bucket.taken.append(_after(at, rate.window))
 
 
-def _take(buckets: Mapping[str, Bucket], ask: Ask, now: datetime) -> Grant:
+def _take(buckets: Mapping[str, Bucket], ask: Ask, now: datetime, ahead: timedelta) -> Grant:
     at = now.timestamp()
     free_at, lacking = at, None
     for scope in ask.scopes:
         scope_free_at = buckets[scope.name].free_at(scope.rate, at, urgent=ask.urgent)
         if scope_free_at > free_at:
             free_at, lacking = scope_free_at, scope.name
-    if lacking is not None:
+    leaves_at = now if lacking is None else datetime.fromtimestamp(free_at, UTC)
+    if leaves_at - now > ahead:
         if ask.urgent:
             _reserve(buckets, ask, at, free_at)
-        return Grant(datetime.fromtimestamp(free_at, UTC), lacking)
+        return Grant(leaves_at - ahead, lacking)
     for scope in ask.scopes:
         if scope.rate is not None:
             bucket = buckets[scope.name]
-            bucket.taken.append(_after(at, LEASE))
+            bucket.taken.append(_after(free_at, LEASE))
             if ask.urgent and bucket.reserved:
                 bucket.reserved.pop()
-    return Grant(now)
+    return Grant(leaves_at)
 
 
 def _reserve(buckets: Mapping[str, Bucket], ask: Ask, at: float, free_at: float) -> None:
@@ -214,7 +234,9 @@ class MemoryBudget:
                 if scope.rate is not None:
                     self._buckets[scope.name].taken.append(_after(at.timestamp(), scope.rate.window))
 
-    async def turn(self, answered: Sequence[Answered], asked: Sequence[Ask], now: datetime) -> list[Grant]:
+    async def turn(
+        self, answered: Sequence[Answered], asked: Sequence[Ask], now: datetime, ahead: timedelta = NOT_AHEAD
+    ) -> list[Grant]:
         self._turns += 1
         if self._turns % _TIDY_EVERY == 0:
             for bucket in self._buckets.values():
@@ -222,7 +244,7 @@ class MemoryBudget:
             self._buckets = defaultdict(
                 Bucket, {n: bucket for n, bucket in self._buckets.items() if not bucket.is_idle}
             )
-        return settle({name: self._buckets[name] for name in scope_names(answered, asked)}, answered, asked, now)
+        return settle({name: self._buckets[name] for name in scope_names(answered, asked)}, answered, asked, now, ahead)
 
     async def halt(self, scope: str, until: datetime) -> None:
         bucket = self._buckets[scope]
@@ -237,12 +259,14 @@ class SharedBudget:
     def __init__(self, database: Database) -> None:
         self._database = database
 
-    async def turn(self, answered: Sequence[Answered], asked: Sequence[Ask], now: datetime) -> list[Grant]:
+    async def turn(
+        self, answered: Sequence[Answered], asked: Sequence[Ask], now: datetime, ahead: timedelta = NOT_AHEAD
+    ) -> list[Grant]:
         names = scope_names(answered, asked)
         async with self._database.write() as connection:
             stored = await budgets.lock(connection, names)
             buckets = {name: Bucket(slots.taken, slots.reserved, slots.halted_until) for name, slots in stored.items()}
-            answers = settle(buckets, answered, asked, now)
+            answers = settle(buckets, answered, asked, now, ahead)
             await budgets.store(
                 connection,
                 {name: budgets.Slots(each.taken, each.reserved, each.halted_until) for name, each in buckets.items()},

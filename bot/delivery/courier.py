@@ -5,24 +5,24 @@ messages, all in one transaction: so many messages share a commit, and `sending`
 """
 
 import asyncio
-from collections import defaultdict, deque
+from collections import OrderedDict, defaultdict, deque
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Mapping, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 
 import structlog
-from sqlalchemy.exc import SQLAlchemyError
+from sqlalchemy.exc import InterfaceError, OperationalError, SQLAlchemyError
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from bot.chats import Chat, PlatformName
 from bot.clock import Clock, Scheduler
-from bot.delivery.budget import Answered, Ask, Budget, Grant, MemoryBudget, Scope, place_of, scopes_of, slot
-from bot.delivery.outcomes import Aftermath, record
-from bot.delivery.port import Alert, Outcome, Platform, Sent, Uncertain, Wait
+from bot.delivery.budget import NOT_AHEAD, Answered, Ask, Budget, Grant, MemoryBudget, Scope, place_of, scopes_of, slot
+from bot.delivery.outcomes import LAST_RETRY, Aftermath, record
+from bot.delivery.port import Alert, Outcome, Platform, Sent, Uncertain
 from bot.delivery.turns import MOST_A_TURN, Turn, fairly
 from bot.metrics import Metrics
-from bot.storage import chats, marks, outbox
+from bot.storage import budgets, chats, marks, outbox
 from bot.storage.database import Database
 from bot.storage.outbox import Message
 
@@ -35,8 +35,11 @@ LONGEST_WAIT = timedelta(seconds=30)
 """After this a reply is sent whatever the pace: whoever asked has long asked again."""
 FLOODS_IN_A_ROW = 3
 """After so many waits that the platform asked for in different chats, all of it keeps silent."""
+LONGEST_FLOOD = timedelta(minutes=1)
 GRACE = 6.0
 """Seconds that messages in flight are given at the end to be answered."""
+AHEAD = timedelta(milliseconds=50)
+"""So long before its slot is free a message is claimed: the commit takes no time of the pace."""
 _TRY_AGAIN = timedelta(seconds=10)
 _LOOK_AGAIN = timedelta(seconds=1)
 _REMEMBERED = timedelta(minutes=2)
@@ -104,12 +107,14 @@ class Courier:
         self._given_back: defaultdict[PlatformName, list[Answered]] = defaultdict(list)
         self._silent: dict[PlatformName, datetime] = {}
         self._flooded: defaultdict[PlatformName, set[int]] = defaultdict(set)
-        self._texts: dict[int, str] = {}
+        self._texts: OrderedDict[int, str] = OrderedDict()
         self._in_flight = 0
         self._met = 0
         self._has_more = False
         self._looked_at: datetime | None = None
+        self._woke_itself = False
         self._is_working = False
+        self._one_at_a_time = asyncio.Lock()
         self._is_stopping = False
         self._landed = asyncio.Event()
 
@@ -126,22 +131,23 @@ class Courier:
             for chat, at in recent
             if chat.platform in self._platforms
         )
-        self._say_recovered(uncertain)
+        self._say_recovered(len(uncertain))
 
     async def tick(self, now: datetime) -> datetime | None:
         """Send off whatever the outbox has for now; when there is more to do."""
-        self._has_more = True
+        # An answer says nothing of what others have queued: for that it is enough to look once in a while.
+        goes_on, self._woke_itself = self._woke_itself and self._looked_just_now(now), False
+        self._has_more |= not goes_on
         going_on = await self.work(now, self._look)
-        if self._has_more:
-            return now + _LOOK_AGAIN
+        if self._has_more or goes_on:
+            return min(going_on or now + _LOOK_AGAIN, now + _LOOK_AGAIN)
         async with self._database.read() as connection:
             later = await outbox.next_at(connection, now, self._speaking(now))
         return min(filter(None, (going_on, later, *self._silent.values())), default=None)
 
     async def _look(self, now: datetime) -> None:
         """Take up chats that something is due for. With many in hand, only once in a while."""
-        looked_just_now = self._looked_at is not None and now - self._looked_at < _LOOK_AGAIN
-        if not self._has_more or (self._has_many and looked_just_now):
+        if not self._has_more or (self._has_many and self._looked_just_now(now)):
             return
         self._looked_at = now
         room = max(MOST_CHATS - len(self._turns), MOST_CHATS // 8)
@@ -157,6 +163,9 @@ class Courier:
         self._has_more = len(found) >= room
         await self._take_up(found, now)
 
+    def _looked_just_now(self, now: datetime) -> bool:
+        return self._looked_at is not None and now - self._looked_at < _LOOK_AGAIN
+
     @property
     def _has_many(self) -> bool:
         return len(self._turns) > MOST_CHATS // 2
@@ -170,12 +179,21 @@ class Courier:
         """Send what is due for this chat, whose outbox nobody else is at; returns when that is done or has to wait."""
         now = self._clock.now()
         async with self._database.write() as connection:
-            uncertain = await outbox.recover(connection, now, [chat_id])
-        self._say_recovered(uncertain)
-        await self._take_up([chat_id], now)
-        if (turn := self._turns.get(chat_id)) is not None:
+            chat = await chats.get(connection, chat_id)
+            claimed_at = await outbox.recover(connection, now, [chat_id])
+        if chat is not None and chat.platform in self._platforms:
+            # What was sent by somebody who died holds its slots no longer: it counts as answered now.
+            scopes = self._scopes(chat)
+            self._given_back[chat.platform] += [Answered(scopes, at) for at in claimed_at]
+        self._say_recovered(len(claimed_at))
+        while True:
+            await self._take_up([chat_id], self._clock.now())
+            if (turn := self._turns.get(chat_id)) is None:
+                return
             self._wake()
             await turn.done.wait()
+            if turn.is_lost:
+                return
 
     async def _take_up(self, chat_ids: Sequence[int], now: datetime) -> None:
         if not chat_ids or self._is_stopping:
@@ -185,72 +203,119 @@ class Courier:
         for chat, queue in found:
             if queue and chat.id not in self._turns and chat.platform in self._platforms:
                 self._met += 1
-                self._turns[chat.id] = Turn(chat, deque(queue[:MOST_A_TURN]), len(queue), self._met, now)
+                self._turns[chat.id] = Turn(
+                    chat, self._scopes(chat), deque(queue[:MOST_A_TURN]), len(queue), self._met, now
+                )
 
     # Rounds.
 
     async def work(self, now: datetime, look: Callable[[datetime], Awaitable[None]] | None = None) -> datetime | None:
         """Rounds, until nothing more can leave at present; when something can. `look` finds what more there is."""
-        self._is_working = True
-        try:
-            while True:
-                if look is not None:
-                    await look(now)
-                await self._round(now)
-                if not self._answers and (look is None or not self._has_more or self._has_many):
-                    break
-                now = self._clock.now()
-        except SQLAlchemyError as error:
-            # Nothing has left that is not on record, and the answers are still here.
-            log.error("outbox.not_written", reason=str(error))
-            return now + _TRY_AGAIN
-        finally:
-            self._is_working = False
+        async with self._one_at_a_time:
+            self._is_working = True
+            try:
+                while True:
+                    if look is not None:
+                        await look(now)
+                        now = self._clock.now()
+                    await self._round(now)
+                    if not self._answers and (look is None or not self._has_more or self._has_many):
+                        break
+                    now = self._clock.now()
+            except SQLAlchemyError as error:
+                # Nothing has left that is not on record, and the answers are still here.
+                log.error("outbox.not_written", reason=str(error))
+                return now + _TRY_AGAIN
+            finally:
+                self._is_working = False
         return min((turn.ready_at for turn in self._turns.values() if turn.queue and not turn.in_flight), default=None)
 
     async def _round(self, now: datetime) -> None:
-        answers = list(self._answers)
-        departures = await self._choose(now)
+        answers, departures = list(self._answers), _Departures()
+        texts: dict[int, str] = {}
         aftermaths: list[tuple[_Answer, Aftermath]] = []
-        claimed: set[int] = set()
-        if answers or departures.leaving or departures.resting:
-            try:
+        try:
+            await self._choose(departures, now)
+            if answers or departures.leaving or departures.resting:
                 async with self._database.write() as connection:
-                    confirmed = {each.message.id: name for each in answers if (name := each.confirmed) is not None}
-                    await outbox.sent(connection, confirmed, now)
-                    for answer in answers:
-                        if answer.confirmed is None:
-                            aftermath = await record(connection, answer.chat, answer.message, answer.outcome, now)
-                            aftermaths.append((answer, aftermath))
+                    aftermaths = await self._record(connection, answers, now)
                     await outbox.rest(connection, departures.resting)
-                    claimed = await outbox.claim(connection, [turn.queue[0].id for turn in departures.leaving], now)
-                    await self._load_texts(connection, [turn.queue[0].payload_id for turn in departures.leaving])
-            except BaseException:
-                self._give_back(departures.leaving, now)
-                raise
+                    texts = await self._claim(connection, departures.leaving, now)
+        except BaseException:
+            self._give_back(departures.leaving)
+            raise
         self._answers = self._answers[len(answers) :]
-        lost = [turn for turn in departures.leaving if turn.queue[0].id not in claimed]
-        self._give_back(lost, now)
+        lost = [turn for turn in departures.leaving if turn.queue[0].id not in texts]
+        self._give_back(lost)
         for turn in lost:
-            turn.queue.clear()  # an operator took it back, or another process is at it
+            turn.is_lost = True
+            turn.queue.clear()  # an operator took it back, the chat is gone, or another process is at it
         for turn in departures.leaving:
             if turn.queue:
-                self._send_off(turn, now)
+                self._send_off(turn, texts[turn.queue[0].id])
         self._drop_what_is_over()
         for answer, aftermath in aftermaths:
             await self._follow_up(answer, aftermath)
 
-    def _give_back(self, turns: Iterable[Turn], left_at: datetime) -> None:
+    async def _record(
+        self, connection: AsyncConnection, answers: Sequence[_Answer], now: datetime
+    ) -> list[tuple[_Answer, Aftermath]]:
+        """Write down what became of messages. One that makes trouble does not keep the others from being recorded."""
+        confirmed = {each.message.id: name for each in answers if (name := each.confirmed) is not None}
+        await outbox.sent(connection, confirmed, now)
+        aftermaths = []
+        for answer in answers:
+            if answer.confirmed is not None:
+                continue
+            try:
+                async with connection.begin_nested():
+                    aftermath = await record(connection, answer.chat, answer.message, answer.outcome, now)
+                    if aftermath.silence_until is not None:
+                        scope, until = self._silence(answer, aftermath.silence_until, is_all=aftermath.whole_platform)
+                        await budgets.halt(connection, scope, until.timestamp())
+            except (OperationalError, InterfaceError):
+                raise  # the database itself: all of this is tried again
+            except Exception:
+                log.exception("message.not_recorded", message=answer.message.id, outcome=repr(answer.outcome))
+                until = now + LAST_RETRY
+                await outbox.put_back(connection, answer.message, until, "not recorded", now, uncertain=True)
+                continue
+            aftermaths.append((answer, aftermath))
+        return aftermaths
+
+    async def _claim(self, connection: AsyncConnection, leaving: Sequence[Turn], now: datetime) -> dict[int, str]:
+        """Claim the first message of each of these turns, as far as it may go; the text of each that does, by message.
+
+        What many chats get alike is read once; a few texts are kept, those that were used last.
+        """
+        firsts = {turn.queue[0].id: turn.queue[0] for turn in leaving}
+        claimed = await outbox.claim(connection, list(firsts), now)
+        wanted = {firsts[message_id].payload_id for message_id in claimed}
+        if missing := wanted - self._texts.keys():
+            self._texts.update(await outbox.contents(connection, missing))
+        texts = {}
+        for message_id in claimed:
+            text = self._texts.get(firsts[message_id].payload_id)
+            if text is None:
+                await outbox.fail(connection, firsts[message_id], "its text is not kept any more")
+                self._has_more = True
+            else:
+                texts[message_id] = text
+        for payload_id in wanted & self._texts.keys():
+            self._texts.move_to_end(payload_id)
+        while len(self._texts) > _KEPT_TEXTS:
+            self._texts.popitem(last=False)
+        return texts
+
+    def _give_back(self, turns: Iterable[Turn]) -> None:
         for turn in turns:
-            turn.ready_at = left_at
-            self._given_back[turn.chat.platform].append(Answered(self._scopes(turn.chat), left_at))
+            self._given_back[turn.chat.platform].append(Answered(turn.scopes, turn.ready_at))
 
     def _scopes(self, chat: Chat) -> tuple[Scope, ...]:
         return scopes_of(chat, self._platforms[chat.platform].pace)
 
-    async def _choose(self, now: datetime) -> _Departures:
+    async def _choose(self, departures: _Departures, now: datetime) -> None:
         """Give back the slots of what was answered, and ask for new ones for whoever waits, in fair order."""
-        departures = _Departures()
         for name in self._platforms:
             given_back = list(self._given_back[name])
             ready = [] if self._is_stopping else self._ready(name, now)
@@ -258,17 +323,16 @@ class Courier:
             asked = _FIRST_ASKED
             while given_back or (ready and room > 0):
                 batch, ready = ready[: min(asked, max(room, 0))], ready[min(asked, max(room, 0)) :]
-                asks = [Ask(self._scopes(turn.chat), turn.queue[0].urgent) for turn in batch]
-                grants = await self._budget.turn(given_back, asks, now)
+                asks = [Ask(turn.scopes, turn.queue[0].urgent) for turn in batch]
+                grants = await self._budget.turn(given_back, asks, now, AHEAD)
                 del self._given_back[name][: len(given_back)]
                 given_back = []
                 self._grant(zip(batch, grants, strict=True), now, departures)
                 room -= sum(grant.lacking is None for grant in grants)
                 asked = min(asked * 2, _MOST_ASKED)
-                if any(grant.lacking == name for grant in grants):
-                    self._all_wait(name, ready, max(grant.at for grant in grants), now)
+                if silent := [grant.at for grant in grants if grant.lacking == name]:
+                    self._all_wait(name, ready, max(silent), now, departures)
                     ready = []
-        return departures
 
     def _ready(self, name: PlatformName, now: datetime) -> list[Turn]:
         return list(fairly([turn for turn in self._turns.values() if turn.chat.platform == name and turn.may_go(now)]))
@@ -282,33 +346,30 @@ class Courier:
                 departures.resting[turn.queue[0].id] = grant.at
                 turn.queue.clear()
 
-    def _all_wait(self, name: PlatformName, ready: Sequence[Turn], until: datetime, now: datetime) -> None:
+    def _all_wait(
+        self, name: PlatformName, ready: Sequence[Turn], until: datetime, now: datetime, departures: _Departures
+    ) -> None:
         """The platform has no slot, so nobody need ask. In a long silence its chats go back to the outbox."""
         for turn in ready:
             turn.ready_at = until
         if until - now > LONGEST_REST:
             self._silent[name] = until
+            leaving = {turn.chat.id for turn in departures.leaving}
             for turn in self._turns.values():
-                if turn.chat.platform == name and not turn.in_flight:
+                if turn.chat.platform == name and not turn.in_flight and turn.chat.id not in leaving:
                     turn.queue.clear()
 
-    async def _load_texts(self, connection: AsyncConnection, payload_ids: Sequence[int]) -> None:
-        """What many chats get alike is read once; a few texts are kept, in the order of their use."""
-        missing = set(payload_ids) - self._texts.keys()
-        if missing:
-            self._texts |= await outbox.contents(connection, missing)
-        for payload_id in list(self._texts)[: max(0, len(self._texts) - _KEPT_TEXTS - len(payload_ids))]:
-            del self._texts[payload_id]
-
-    def _send_off(self, turn: Turn, left_at: datetime) -> None:
+    def _send_off(self, turn: Turn, text: str) -> None:
         message = turn.queue.popleft()
-        self._metrics.waits.labels(turn.chat.platform).observe((left_at - message.not_before).total_seconds())
+        self._metrics.waits.labels(turn.chat.platform).observe((turn.ready_at - message.not_before).total_seconds())
         turn.in_flight = True
         self._in_flight += 1
-        self._scheduler.spawn(self._deliver(turn, message, self._texts[message.payload_id], left_at))
+        self._scheduler.spawn(self._deliver(turn, message, text))
 
-    async def _deliver(self, turn: Turn, message: Message, text: str, left_at: datetime) -> None:
-        chat = turn.chat
+    async def _deliver(self, turn: Turn, message: Message, text: str) -> None:
+        chat, leaves_at = turn.chat, turn.ready_at
+        if (ahead := leaves_at - self._clock.now()) > NOT_AHEAD:
+            await self._clock.sleep(ahead.total_seconds())
         try:
             outcome = await self._platforms[chat.platform].send(chat.address, text, message.key, message.doubt)
         except Exception as error:
@@ -317,15 +378,18 @@ class Courier:
             outcome = Uncertain(repr(error))
         turn.in_flight = False
         self._in_flight -= 1
+        if isinstance(outcome, Sent):
+            self._flooded[chat.platform].clear()
+            log.debug("message.sent", chat=chat.id, digest=message.digest_id, key=message.key, id=outcome.message_id)
         answer = _Answer(chat, message, outcome)
         self._answers.append(answer)
         if answer.confirmed is None:
             turn.queue.clear()  # the chat is looked at anew once this is on record
-        self._given_back[chat.platform].append(Answered(self._scopes(chat), left_at))
+        self._given_back[chat.platform].append(Answered(turn.scopes, leaves_at, self._clock.now()))
         self._count(chat, message, outcome)
         self._landed.set()
         if not self._is_working:
-            self._is_working = True
+            self._is_working = self._woke_itself = True
             self._wake()
 
     def _count(self, chat: Chat, message: Message, outcome: Outcome) -> None:
@@ -341,28 +405,33 @@ class Courier:
             turn.done.set()
 
     async def _follow_up(self, answer: _Answer, aftermath: Aftermath) -> None:
-        """What an outcome asks for beyond its message: silence, a word to the operators or to the chat's people."""
+        """What an outcome asks for beyond its record: silence, a word to the operators or to the chat's people."""
         chat = answer.chat
         self._has_more = True
-        if aftermath.silence_until is not None:
-            is_all = aftermath.whole_platform or self._is_flood(chat, answer.outcome)
-            await self._budget.halt(chat.platform if is_all else place_of(chat), aftermath.silence_until)
-            log.warning(
-                "delivery.silent", scope=chat.platform if is_all else place_of(chat), until=str(aftermath.silence_until)
-            )
-        elif isinstance(answer.outcome, Sent):
-            self._flooded[chat.platform].clear()
-        if aftermath.alert is not None:
-            await self._alert(chat.platform, aftermath.alert, aftermath.reason)
-        if aftermath.detour is not None:
-            await self._detour(chat.platform, aftermath.detour, aftermath.reason)
+        try:
+            if aftermath.silence_until is not None:
+                scope, until = self._silence(answer, aftermath.silence_until, is_all=aftermath.whole_platform)
+                await self._budget.halt(scope, until)
+                log.warning("delivery.silent", scope=scope, until=str(until))
+            if aftermath.alert is not None:
+                await self._alert(chat.platform, aftermath.alert, aftermath.reason)
+            if aftermath.detour is not None:
+                await self._detour(chat.platform, aftermath.detour, aftermath.reason)
+        except Exception:
+            log.exception("delivery.not_told", chat=chat.id, aftermath=repr(aftermath))
 
-    def _is_flood(self, chat: Chat, outcome: Outcome) -> bool:
-        """Whether the platform asked several chats in a row to wait, and so means all of them."""
-        flooded = self._flooded[chat.platform]
-        if isinstance(outcome, Wait):
-            flooded.add(chat.id)
-        return len(flooded) >= FLOODS_IN_A_ROW
+    def _silence(self, answer: _Answer, until: datetime, *, is_all: bool) -> tuple[str, datetime]:
+        """Where a platform wants silence, and until when. Asked of several chats in a row it is meant for all.
+
+        How long for all is not said then, so it is tried again after a short while.
+        """
+        chat, flooded = answer.chat, self._flooded[answer.chat.platform]
+        if is_all:
+            return chat.platform, until
+        flooded.add(chat.id)
+        if len(flooded) >= FLOODS_IN_A_ROW:
+            return chat.platform, min(until, self._clock.now() + LONGEST_FLOOD)
+        return place_of(chat), until
 
     # Beside the outbox.
 
@@ -383,6 +452,8 @@ class Courier:
     async def finish(self) -> None:
         """Let nothing more leave, wait a while for what is in flight, and record what became of it."""
         self._is_stopping = True
+        async with self._one_at_a_time:
+            pass  # a round that is under way may still send something off
         try:
             async with asyncio.timeout(GRACE):
                 while self._in_flight:

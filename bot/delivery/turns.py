@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 
 from bot.chats import Chat
+from bot.delivery.budget import Scope
 from bot.storage.outbox import Message
 
 MOST_A_TURN = 20
@@ -18,15 +19,17 @@ class Turn:
     """A chat that the courier is at.
 
     `length`: how many messages wait for it in all. `number`: whose is lower came earlier. `ready_at`: before that its
-    pace lets nothing leave.
+    pace lets nothing leave. `is_lost`: its message could not be claimed, so somebody else has a say in this chat.
     """
 
     chat: Chat
+    scopes: tuple[Scope, ...]
     queue: deque[Message]
     length: int
     number: int
     ready_at: datetime
     in_flight: bool = False
+    is_lost: bool = False
     done: asyncio.Event = field(default_factory=asyncio.Event)
 
     @property

@@ -14,15 +14,16 @@ from datetime import datetime, timedelta
 import sqlalchemy as sa
 import structlog
 from procrastinate import App, PsycopgConnector
-from procrastinate.exceptions import AlreadyEnqueued, ConnectorException
-from procrastinate.jobs import Job
+from procrastinate.exceptions import AlreadyEnqueued, ConnectorException, UniqueViolation
+from procrastinate.jobs import Job, Status
 from psycopg.conninfo import make_conninfo
+from sqlalchemy.exc import SQLAlchemyError
 
 from bot.chats import Chat, PlatformName
 from bot.clock import Clock, Scheduler
 from bot.config import Workers
 from bot.storage import chats, marks, outbox, queue
-from bot.storage.database import Database
+from bot.storage.database import ALIVE, Database
 
 GRACE = 6.0
 """Seconds that tasks at work are given at the end."""
@@ -165,18 +166,23 @@ class Distributed:
         """Queue anew what dead workers were at. In real time: a worker that was killed is dead in any clock."""
         while True:
             await asyncio.sleep(self._settings.heartbeat_seconds)
-            with suppress(ConnectorException):
-                stalled = await self._app.job_manager.get_stalled_jobs(
-                    seconds_since_heartbeat=self._settings.stalled_seconds
-                )
-                for job in stalled:
-                    await self._retry(job)
+            with suppress(ConnectorException, SQLAlchemyError):
+                async with self._database.write() as connection:
+                    # Of two who did so at once the later one would take from a living worker what the first gave it.
+                    if await queue.may_take_over(connection):
+                        await self._queue_anew(self._settings.stalled_seconds)
 
-    async def _retry(self, job: Job) -> None:
-        # Where another one was quicker, Procrastinate finds no such task at work any more.
-        with suppress(ConnectorException):
-            await self._app.job_manager.retry_job(job)
-            log.warning("worker.taken_over", task=job.task_name, lock=job.lock)
+    async def _queue_anew(self, silence: float) -> None:
+        jobs = self._app.job_manager
+        for job in await jobs.get_stalled_jobs(seconds_since_heartbeat=silence):
+            # Where it has ended after all, Procrastinate finds no such task at work any more.
+            with suppress(ConnectorException):
+                try:
+                    await jobs.retry_job(job)
+                except UniqueViolation:
+                    # The same is queued already, and waits for this one to end.
+                    await jobs.finish_job(job, Status.ABORTED, delete_job=True)
+                log.warning("worker.taken_over", task=job.task_name, lock=job.lock)
 
     async def _deliver_one(self, chat_id: int) -> None:
         await self._deliver(chat_id)
@@ -215,4 +221,4 @@ def _conninfo(url: str) -> str:
         "dbname": parsed.database,
         **parsed.query,
     }
-    return make_conninfo(**{name: str(value) for name, value in words.items() if value})
+    return make_conninfo(**{name: str(value) for name, value in (ALIVE | words).items() if value})

@@ -8,7 +8,7 @@ from typing import Any
 import sqlalchemy as sa
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from bot.chats import Access, Chat, PlatformName, Preferences, Subscription, next_digest_at
+from bot.chats import Access, Chat, PlatformName, Preferences, Subscription, local_day, next_digest_at
 from bot.interests import Interest
 from bot.storage.tables import chats, digest_papers, digests, messages, operators, subscriptions
 from bot.storage.upsert import insert
@@ -163,7 +163,7 @@ async def reactivate(connection: AsyncConnection, chat_id: int) -> None:
 async def count_shut(connection: AsyncConnection, chat_id: int) -> int:
     """The chat could not be written to; how often in a row that is now."""
     query = sa.update(chats).where(chats.c.id == chat_id).values(shut=chats.c.shut + 1).returning(chats.c.shut)
-    return int((await connection.execute(query)).scalar_one())
+    return int((await connection.execute(query)).scalar_one_or_none() or 0)
 
 
 async def from_now(connection: AsyncConnection, chat_id: int, now: datetime) -> None:
@@ -186,16 +186,18 @@ async def digest_now(connection: AsyncConnection, chat_id: int, now: datetime) -
     )
 
 
-async def move(connection: AsyncConnection, chat: Chat, address: str) -> Chat:
+async def move(connection: AsyncConnection, chat: Chat, address: str, now: datetime) -> Chat:
     """The platform gave the chat a new address (a group that became a supergroup); the chat as it is from now on.
 
     Where somebody already spoke at the new address the two become one: what the old one followed, was given and is
     still to get goes over.
     """
-    known = await find(connection, chat.platform, address)
+    known, current = await find(connection, chat.platform, address), await get(connection, chat.id)
+    if current is None:
+        return known or chat  # that was done already
     if known is None or known.id == chat.id:
         await connection.execute(sa.update(chats).where(chats.c.id == chat.id).values(address=address))
-        return replace(chat, address=address)
+        return replace(current, address=address)
     # A day has one daily digest. Where both had one, the old one's stays on as another kind: its messages hang on it.
     days = sa.select(digests.c.local_day).where(digests.c.chat_id == known.id)
     await connection.execute(
@@ -219,12 +221,17 @@ async def move(connection: AsyncConnection, chat: Chat, address: str) -> Chat:
         await connection.execute(sa.delete(table).where(table.c.chat_id == chat.id, table.c[what].in_(has_too)))
     for table in (subscriptions, digests, digest_papers, messages, operators):
         await connection.execute(sa.update(table).where(table.c.chat_id == chat.id).values(chat_id=known.id))
-    due = chat.next_digest_at or known.next_digest_at
+    due = min(filter(None, (current.next_digest_at, known.next_digest_at)), default=None)
+    last_day = max(filter(None, (current.last_digest_day, known.last_digest_day)), default=None)
+    if last_day is not None and last_day >= local_day(known.preferences, now):
+        due = None  # today had its digest
     await connection.execute(
-        sa.update(chats).where(chats.c.id == known.id).values(access=chat.access, next_digest_at=due)
+        sa.update(chats)
+        .where(chats.c.id == known.id)
+        .values(access=current.access, next_digest_at=due, last_digest_day=last_day)
     )
     await connection.execute(sa.delete(chats).where(chats.c.id == chat.id))
-    return await _one(connection, known.id)
+    return await schedule(connection, known.id, now)
 
 
 async def due(connection: AsyncConnection, now: datetime, platforms: Collection[PlatformName]) -> list[int]:

@@ -21,6 +21,14 @@ from bot.errors import PaperwireError
 _BUSY_SECONDS = 10
 _CONNECTIONS = 10
 """That a process keeps open to PostgreSQL; as many again for a rush."""
+ALIVE: dict[str, object] = {
+    "connect_timeout": _BUSY_SECONDS,
+    "keepalives_idle": 10,
+    "keepalives_interval": 5,
+    "keepalives_count": 3,
+    "tcp_user_timeout": 20_000,
+}
+"""For libpq: a connection whose other end is gone without a word is given up within seconds, not hours."""
 _COUNTED = {"preserve_rowcount": True}
 """How many rows an INSERT wrote tells what was known before; without this it is told of UPDATE and DELETE only."""
 _MIGRATING = 0x70617065
@@ -130,7 +138,7 @@ def _sqlite(url: sa.URL) -> AsyncEngine:
 def _postgresql(url: sa.URL) -> AsyncEngine:
     return create_async_engine(
         url.set(drivername="postgresql+psycopg"),
-        connect_args={"connect_timeout": _BUSY_SECONDS, "options": "-c timezone=UTC"},
+        connect_args={**ALIVE, "options": "-c timezone=UTC"},
         pool_size=_CONNECTIONS,
         max_overflow=_CONNECTIONS,
         pool_pre_ping=True,

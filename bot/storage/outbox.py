@@ -11,6 +11,7 @@
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from functools import cache
 from hashlib import sha256
 from typing import Any, Literal
 
@@ -141,7 +142,7 @@ def _is_open() -> sa.ColumnElement[bool]:
     return messages.c.state.in_([sa.literal_column(f"'{state}'") for state in OPEN])
 
 
-def _may_be_written_to(now: datetime) -> sa.ColumnElement[bool]:
+def _may_be_written_to(now: datetime | sa.BindParameter[datetime]) -> sa.ColumnElement[bool]:
     return sa.and_(chats.c.access == "allowed", sa.or_(chats.c.inactive_because.is_(None), chats.c.probe_at <= now))
 
 
@@ -253,50 +254,79 @@ async def next_at(connection: AsyncConnection, now: datetime, platforms: Collect
 
 
 async def claim(connection: AsyncConnection, message_ids: Sequence[int], now: datetime) -> set[int]:
-    """Mark messages `sending`; those of them that were still to be sent.
+    """Mark messages `sending`; those of them that may still leave now, with none of their chat in flight.
 
     Commit before they leave: after a kill they are found so, and none is lost.
     """
     if not message_ids:
         return set()
-    each = _each(connection, dict.fromkeys(message_ids))
-    query = (
-        sa.update(messages)
-        .where(messages.c.id == each.c.key.cast(sa.Integer), _is_open())
-        .values(state="sending", sending_at=now, attempts=messages.c.attempts + 1)
-        .returning(messages.c.id)
+    claimed = await connection.execute(
+        _claiming(connection.dialect.name), {"rows": dict.fromkeys(message_ids), "at": now}
     )
-    return set((await connection.execute(query)).scalars())
+    return set(claimed.scalars())
 
 
 async def sent(connection: AsyncConnection, confirmed: Mapping[int, str], now: datetime) -> None:
     """The platform confirmed these messages, under these ids. One that has further parts goes on with the next."""
     if not confirmed:
         return
-    each = _each(connection, confirmed)
-    await connection.execute(
+    await connection.execute(_confirming(connection.dialect.name), {"rows": dict(confirmed), "at": now})
+
+
+# Every round needs these two: each is built once, and does all its messages in one step of the database's.
+
+
+@cache
+def _claiming(dialect: str) -> sa.Executable:
+    rows, other = _rows(dialect), messages.alias("other")
+    in_flight = sa.select(other.c.id).where(
+        other.c.chat_id == messages.c.chat_id, other.c.state == sa.literal_column("'sending'")
+    )
+    return (
         sa.update(messages)
-        .where(messages.c.id == each.c.key.cast(sa.Integer))
-        .values(state="sent", sent_at=now, platform_message_id=each.c.value, error=None)
+        .where(
+            messages.c.id == rows.c.key.cast(sa.Integer),
+            _is_open(),
+            messages.c.not_before <= sa.bindparam("at"),
+            chats.c.id == messages.c.chat_id,
+            _may_be_written_to(sa.bindparam("at")),
+            ~in_flight.exists(),
+        )
+        .values(state="sending", sending_at=sa.bindparam("at"), attempts=messages.c.attempts + 1)
+        .returning(messages.c.id)
     )
 
 
-def _each(connection: AsyncConnection, values: Mapping[int, str | None]) -> sa.TableValuedAlias:
-    """The keys and values as rows of texts: one parameter, and one step of the database's for all of them."""
-    split = sa.func.json_each_text if connection.dialect.name == "postgresql" else sa.func.json_each
+@cache
+def _confirming(dialect: str) -> sa.Executable:
+    rows = _rows(dialect)
+    return (
+        sa.update(messages)
+        .where(messages.c.id == rows.c.key.cast(sa.Integer), messages.c.state != "sent")
+        .values(state="sent", sent_at=sa.bindparam("at"), platform_message_id=rows.c.value, error=None)
+    )
+
+
+def _rows(dialect: str) -> sa.TableValuedAlias:
+    """The parameter `rows`, keys and values, as a table of texts."""
+    split = sa.func.json_each_text if dialect == "postgresql" else sa.func.json_each
     columns = sa.column("key", sa.Text), sa.column("value", sa.Text)
-    return split(sa.bindparam("rows", values, sa.JSON)).table_valued(*columns, name="each")
+    return split(sa.bindparam("rows", type_=sa.JSON)).table_valued(*columns, name="rows")
 
 
-async def go_on(connection: AsyncConnection, message_id: int, now: datetime) -> bool:
+# What follows changes a message only while it is in flight by the very attempt that is spoken of. A process that was
+# taken for dead and wakes up again thus changes nothing of what its successor does.
+
+
+async def go_on(connection: AsyncConnection, message: Message, now: datetime) -> bool:
     """After a part of a divided message was sent: make the next part pending. False where there is none."""
-    row = (await connection.execute(sa.select(messages).where(messages.c.id == message_id))).one()
-    if not row.further_parts:
+    row = (await connection.execute(sa.select(messages).where(messages.c.id == message.id))).one_or_none()
+    if row is None or not row.further_parts:
         return False
     first, *rest = row.further_parts
     await _set(
         connection,
-        message_id,
+        message,
         state="pending",
         payload_id=first,
         further_parts=rest,
@@ -309,7 +339,7 @@ async def go_on(connection: AsyncConnection, message_id: int, now: datetime) -> 
 
 
 async def put_back(
-    connection: AsyncConnection, message_id: int, not_before: datetime, reason: str, now: datetime, *, uncertain: bool
+    connection: AsyncConnection, message: Message, not_before: datetime, reason: str, now: datetime, *, uncertain: bool
 ) -> None:
     """It did not leave, or nobody knows (`uncertain`): it is tried again from then on, the same and in its order."""
     values: dict[str, Any] = {
@@ -319,7 +349,7 @@ async def put_back(
     }
     if uncertain:
         values |= _in_doubt(now)
-    await _set(connection, message_id, **values)
+    await _set(connection, message, **values)
 
 
 def _in_doubt(now: datetime) -> dict[str, Any]:
@@ -332,14 +362,14 @@ def _in_doubt(now: datetime) -> dict[str, Any]:
 
 
 async def put_differently(
-    connection: AsyncConnection, message_id: int, contents: Sequence[str], reason: str, now: datetime
+    connection: AsyncConnection, message: Message, contents: Sequence[str], reason: str, now: datetime
 ) -> None:
     """The message becomes these texts, in its place and one after the other."""
     numbers = await keep(connection, contents, now)
     first, *rest = (numbers[content] for content in contents)
     await _set(
         connection,
-        message_id,
+        message,
         state="pending",
         payload_id=first,
         further_parts=rest,
@@ -349,13 +379,14 @@ async def put_differently(
     )
 
 
-async def fail(connection: AsyncConnection, message_id: int, reason: str) -> None:
+async def fail(connection: AsyncConnection, message: Message, reason: str) -> None:
     """The platform will never take it; what comes behind it goes on."""
-    await _set(connection, message_id, state="failed", error=reason)
+    await _set(connection, message, state="failed", error=reason)
 
 
-async def _set(connection: AsyncConnection, message_id: int, **values: Any) -> None:
-    await connection.execute(sa.update(messages).where(messages.c.id == message_id).values(**values))
+async def _set(connection: AsyncConnection, message: Message, **values: Any) -> None:
+    mine = (messages.c.state == "sending", messages.c.attempts == message.attempts + 1)
+    await connection.execute(sa.update(messages).where(messages.c.id == message.id, *mine).values(**values))
 
 
 async def left_behind(connection: AsyncConnection, at_work: Collection[int]) -> list[int]:
@@ -366,8 +397,8 @@ async def left_behind(connection: AsyncConnection, at_work: Collection[int]) -> 
     return list((await connection.execute(query)).scalars())
 
 
-async def recover(connection: AsyncConnection, now: datetime, chat_ids: Sequence[int] | None = None) -> int:
-    """What was in flight when its process died may or may not have arrived: it goes again; how many there were.
+async def recover(connection: AsyncConnection, now: datetime, chat_ids: Sequence[int] | None = None) -> list[datetime]:
+    """What was in flight when its process died may or may not have arrived: it goes again; when each was claimed.
 
     `chat_ids`: of these chats only, whose outbox nobody else is at.
     """
@@ -378,7 +409,7 @@ async def recover(connection: AsyncConnection, now: datetime, chat_ids: Sequence
     )
     if chat_ids is not None:
         statement = statement.where(messages.c.chat_id.in_(chat_ids))
-    return (await connection.execute(statement)).rowcount
+    return list((await connection.execute(statement.returning(messages.c.sending_at))).scalars())
 
 
 async def rest(connection: AsyncConnection, resting: Mapping[int, datetime]) -> None:
@@ -422,13 +453,11 @@ async def sent_since(connection: AsyncConnection, since: datetime) -> list[tuple
 
 async def prune_texts(connection: AsyncConnection, before: datetime) -> int:
     """Drop texts that were last used before an instant and that nobody is still to get; how many they were."""
-    needed = sa.select(messages.c.id).where(
-        messages.c.payload_id == payloads.c.id, sa.or_(_is_open(), messages.c.state == "sending")
-    )
-    divided = sa.select(messages.c.id).where(_is_open(), messages.c.further_parts.is_not(None))
-    if (await connection.execute(sa.select(divided.exists()))).scalar_one():
-        return 0  # a message in several parts is on its way, which is rare: another day will do
-    statement = sa.delete(payloads).where(payloads.c.used_at < before, ~needed.exists())
+    is_needed = sa.or_(_is_open(), messages.c.state == sa.literal_column("'sending'"))
+    divided = sa.select(messages.c.further_parts).where(is_needed, messages.c.further_parts.is_not(None))
+    parts = [part for further in (await connection.execute(divided)).scalars() for part in further or ()]
+    needed = sa.select(messages.c.id).where(messages.c.payload_id == payloads.c.id, is_needed)
+    statement = sa.delete(payloads).where(payloads.c.used_at < before, ~needed.exists(), payloads.c.id.not_in(parts))
     return (await connection.execute(statement)).rowcount
 
 

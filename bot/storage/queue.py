@@ -7,6 +7,9 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from bot.storage.tables import budgets
 
+_TAKING_OVER = 0x70617066
+"""The number of an advisory lock of PostgreSQL's; any would do that nobody else uses."""
+
 _jobs = sa.table("procrastinate_jobs", sa.column("lock", sa.Text), sa.column("status", sa.Text))
 _workers = sa.table("procrastinate_workers", sa.column("last_heartbeat", sa.DateTime(timezone=True)))
 
@@ -16,6 +19,11 @@ async def locks(connection: AsyncConnection) -> set[str]:
     status = sa.cast(_jobs.c.status, sa.Text)
     query = sa.select(_jobs.c.lock).where(status.in_(("todo", "doing")), _jobs.c.lock.is_not(None))
     return set((await connection.execute(query)).scalars())
+
+
+async def may_take_over(connection: AsyncConnection) -> bool:
+    """Whether this transaction is the only one that gives out what dead workers were at, until it ends."""
+    return bool((await connection.execute(sa.select(sa.func.pg_try_advisory_xact_lock(_TAKING_OVER)))).scalar_one())
 
 
 async def is_there(connection: AsyncConnection) -> bool:

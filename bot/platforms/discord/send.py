@@ -102,7 +102,9 @@ class DiscordPlatform:
                 # An attempt that ended before it left, and one that ended well before which another was unanswered.
                 case Uncertain(reason) if not trip.maybe_taken:
                     return Wait(reason)
-                case Wait(reason) if trip.maybe_taken:
+                case Wait(reason) | Gone(reason) | Shut(reason) | Refused(reason) | Instead(_, reason) if (
+                    trip.maybe_taken
+                ):
                     return Uncertain(reason)
                 case outcome:
                     return outcome

@@ -10,6 +10,7 @@ from typing import Any
 
 import psycopg
 import pytest
+import sqlalchemy as sa
 
 from bot import __version__
 from bot.clock import WallClock
@@ -20,6 +21,7 @@ from bot.doctor import Finding, examine
 from bot.locales import phrases_of
 from bot.storage import marks, outbox
 from bot.storage.database import open_database
+from bot.storage.tables import messages
 from tests.builders import a_chat, a_paper, announce
 from tests.servers.arxiv import ArxivStub, Entry
 from tests.servers.discord import DiscordStub
@@ -265,7 +267,7 @@ async def test_messages_that_nobody_sends_and_a_restored_backup_are_told(setting
     assert (await finding(settings, "outbox")).text == "1 pending; the oldest could have left 0 min ago"
     async with database.write() as connection:
         await outbox.put(connection, chat.id, None, "then", ["{}", "[]"], now - timedelta(hours=5))
-        await outbox.fail(connection, 3, "refused")
+        await connection.execute(sa.update(messages).where(messages.c.id == 3).values(state="failed", error="refused"))
         await marks.put(connection, marks.RESTORED, "2026-03-02T12:00:00+00:00")
     await database.close()
     stuck, held = await finding(settings, "outbox"), await finding(settings, "database")

@@ -1,7 +1,7 @@
 """The bot's side of a replay: the production composition root with a clock and a scheduler that obey the harness.
 
-Run as a process of its own: `python -m benchmarks.replay.simulated CLOCK_PORT`; settings come from the environment.
-When nothing is in flight here it tells the harness until when it could sleep; the harness says when "now" is.
+A process of its own for each bot, forked from one that has imported all this. When nothing is in flight here it tells
+the harness until when it could sleep; the harness says when "now" is.
 """
 
 import asyncio
@@ -9,17 +9,26 @@ import contextlib
 import heapq
 import itertools
 import json
-import sys
-from collections.abc import Coroutine
+import os
+from collections.abc import Callable, Collection, Coroutine
 from contextvars import ContextVar
 from datetime import UTC, datetime, timedelta
+from pathlib import Path
 from typing import Any
 
-from bot.app import App
+# The platforms are loaded here, which the program does only where it needs them: whoever is forked from here has them.
+import bot.platforms.discord.updates
+import bot.platforms.telegram.updates  # noqa: F401
+from benchmarks.replay.steps import die_at
+from bot.app import App, Role
 from bot.clock import Tick
 from bot.config import load_settings
+from bot.jobs import distributed
 from bot.log import configure_logging
 from bot.storage.database import open_database
+
+distributed._FETCH_AGAIN = 0.05
+"""Real seconds until a worker sees a task of which it got no word; for simulated days production's two are too long."""
 
 _tracked: ContextVar[bool] = ContextVar("_tracked", default=False)
 
@@ -27,8 +36,11 @@ _tracked: ContextVar[bool] = ContextVar("_tracked", default=False)
 class SimulatedTime:
     """Clock and Scheduler in one: ticks run when the harness's time has come to them."""
 
-    def __init__(self, now: datetime) -> None:
+    def __init__(self, now: datetime, writer: asyncio.StreamWriter) -> None:
         self._now = now
+        self._writer = writer
+        self._said = 0
+        self._is_quiet = False
         self._ticks: dict[str, Tick] = {}
         self._due: dict[str, datetime | None] = {}
         self._running: set[str] = set()
@@ -54,19 +66,31 @@ class SimulatedTime:
 
     def wake(self, name: str) -> None:
         self._due[name] = self._now
-        self._changed.set()
+        self._stir()
+
+    async def run(self, work: Coroutine[Any, Any, None]) -> None:
+        self._busy += 1
+        self._stir()
+        await self._track(work)
 
     def spawn(self, work: Coroutine[Any, Any, None]) -> None:
         self._busy += 1
+        self._stir()
         task = asyncio.create_task(self._track(work))
         self._tasks.add(task)
         task.add_done_callback(self._tasks.discard)
 
+    @property
+    def has_sleepers(self) -> bool:
+        """Whether work of ours waits for its time, such as a poll of arXiv for its turn."""
+        return any(tracked for _, _, tracked, _ in self._sleepers)
+
     async def _track(self, work: Coroutine[Any, Any, None]) -> None:
-        _tracked.set(True)
+        token = _tracked.set(True)
         try:
             await work
         finally:
+            _tracked.reset(token)
             self._busy -= 1
             self._changed.set()
 
@@ -80,8 +104,13 @@ class SimulatedTime:
         finally:
             self._running.discard(name)
 
-    async def obey(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        """Run what is due; when all is quiet, report and wait for the harness (or for news from a person)."""
+    async def obey(
+        self, reader: asyncio.StreamReader, at_rest: Callable[[], list[str]], arm: Callable[[str], None]
+    ) -> None:
+        """Run what is due; when all is quiet, report and wait for the harness (or for news from a person).
+
+        `at_rest`: the locks of the tasks that wait here for their time. `arm` gets the step at which to die.
+        """
         order = asyncio.create_task(reader.readline())
         while True:
             self._changed.clear()
@@ -94,7 +123,8 @@ class SimulatedTime:
                 awake.set()
             if not self._busy and not self._is_due():
                 until = min([*filter(None, self._due.values()), *(at for at, *_ in self._sleepers)], default=None)
-                writer.write(json.dumps({"idle_until": until and until.isoformat()}).encode() + b"\n")
+                self._is_quiet = True
+                self.tell(said=self._said, idle_until=until and until.isoformat(), at_rest=at_rest())
             news = asyncio.create_task(self._changed.wait())
             await asyncio.wait({news, order}, return_when=asyncio.FIRST_COMPLETED)
             news.cancel()
@@ -102,25 +132,51 @@ class SimulatedTime:
                 line = order.result()
                 if not line:
                     return
-                self._now = datetime.fromisoformat(json.loads(line)["now"])
+                said = json.loads(line)
+                self._now, self._said = datetime.fromisoformat(said["now"]), said["said"]
+                if said["die_at"]:
+                    arm(said["die_at"])
                 order = asyncio.create_task(reader.readline())
+
+    def tell(self, **words: object) -> None:
+        """Tell the harness."""
+        self._writer.write(json.dumps(words).encode() + b"\n")
+
+    def _stir(self) -> None:
+        """Take back that all is quiet before anything comes of it that the harness could see."""
+        if self._is_quiet:
+            self._is_quiet = False
+            self.tell(busy=True)
+        self._changed.set()
 
     def _is_due(self) -> bool:
         return any(due is not None and due <= self._now for due in self._due.values())
 
 
-async def main(port: int) -> None:
+def run(port: int, roles: Collection[Role], environment: dict[str, str], log: Path) -> None:
+    """Be a bot with these roles and settings, whose clock is at this port, until the harness goes."""
+    os.environ.clear()
+    os.environ.update(environment)
+    with log.open("ab") as out:
+        os.dup2(out.fileno(), 2)
+    asyncio.run(_run(port, roles))
+
+
+async def _run(port: int, roles: Collection[Role]) -> None:
     reader, writer = await asyncio.open_connection("127.0.0.1", port)
-    time = SimulatedTime(datetime.fromisoformat(json.loads(await reader.readline())["now"]).astimezone(UTC))
+    now = datetime.fromisoformat(json.loads(await reader.readline())["now"]).astimezone(UTC)
+    time = SimulatedTime(now, writer)
     settings = load_settings()
     configure_logging(settings)
-    app = App(settings, await open_database(settings.database.url), time, time)
+    app = App(settings, await open_database(settings.database.url), time, time, roles)
+
+    def at_rest() -> list[str]:
+        # Idle as we are, whatever chat is still in hand waits for its pace; the ticks know for how long.
+        return [*(f"chat-{chat_id}" for chat_id in app._courier._turns), *(["arxiv"] if time.has_sleepers else [])]
+
     await app.start()
-    writer.write(json.dumps({"address": app.address}).encode() + b"\n")
+    time.tell(address=app.address)
     with contextlib.suppress(ConnectionError):
-        await time.obey(reader, writer)
-    await app.stop()
-
-
-if __name__ == "__main__":
-    asyncio.run(main(int(sys.argv[1])))
+        await time.obey(reader, at_rest, lambda step: die_at(step, app))
+    await app.finish()
+    await app.close()

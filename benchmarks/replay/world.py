@@ -3,7 +3,8 @@
 import asyncio
 import re
 import tomllib
-from collections.abc import Callable, Iterator
+from collections import Counter, defaultdict
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
@@ -59,6 +60,20 @@ class Received:
     paper: str
     at: datetime
     message: str
+
+
+def repeats(received: Iterable[Received], plans: Sequence[ChatPlan]) -> Counter[str]:
+    """How many messages brought papers that their chat had already received, by platform."""
+    platforms = {plan.name: plan.platform for plan in plans}
+    messages: defaultdict[tuple[str, str], set[str]] = defaultdict(set)
+    for each in received:
+        messages[each.chat, each.message].add(each.paper)
+    had: defaultdict[str, set[str]] = defaultdict(set)
+    found = Counter[str]()
+    for (chat, _), brought in messages.items():
+        found[platforms[chat]] += bool(brought & had[chat])
+        had[chat] |= brought
+    return +found
 
 
 def _papers_in(urls: Iterator[str]) -> Iterator[str]:

@@ -209,10 +209,10 @@ def _after(at: float, span: timedelta) -> float:
     return round(at + span.total_seconds(), 6)
 
 
-def scope_names(answered: Iterable[Answered], asked: Iterable[Ask]) -> set[str]:
+def _scopes_of_all(answered: Iterable[Answered], asked: Iterable[Ask]) -> set[Scope]:
     """The scopes that a turn is about."""
     about = [*(each.scopes for each in answered), *(each.scopes for each in asked)]
-    return {scope.name for scopes in about for scope in scopes}
+    return {scope for scopes in about for scope in scopes}
 
 
 class MemoryBudget:
@@ -244,7 +244,13 @@ class MemoryBudget:
             self._buckets = defaultdict(
                 Bucket, {n: bucket for n, bucket in self._buckets.items() if not bucket.is_idle}
             )
-        return settle({name: self._buckets[name] for name in scope_names(answered, asked)}, answered, asked, now, ahead)
+        return settle(
+            {scope.name: self._buckets[scope.name] for scope in _scopes_of_all(answered, asked)},
+            answered,
+            asked,
+            now,
+            ahead,
+        )
 
     async def halt(self, scope: str, until: datetime) -> None:
         bucket = self._buckets[scope]
@@ -262,14 +268,21 @@ class SharedBudget:
     async def turn(
         self, answered: Sequence[Answered], asked: Sequence[Ask], now: datetime, ahead: timedelta = NOT_AHEAD
     ) -> list[Grant]:
-        names = scope_names(answered, asked)
+        scopes = _scopes_of_all(answered, asked)
+        counted = {scope.name for scope in scopes if scope.rate is not None}
         async with self._database.write() as connection:
-            stored = await budgets.lock(connection, names)
-            buckets = {name: Bucket(slots.taken, slots.reserved, slots.halted_until) for name, slots in stored.items()}
+            silent = await budgets.silences(connection, {scope.name for scope in scopes} - counted)
+            stored = await budgets.lock(connection, counted)
+            buckets = {scope.name: Bucket(halted_until=silent.get(scope.name, 0.0)) for scope in scopes}
+            buckets |= {name: Bucket(slots.taken, slots.reserved, slots.halted_until) for name, slots in stored.items()}
             answers = settle(buckets, answered, asked, now, ahead)
             await budgets.store(
                 connection,
-                {name: budgets.Slots(each.taken, each.reserved, each.halted_until) for name, each in buckets.items()},
+                {
+                    name: budgets.Slots(each.taken, each.reserved, each.halted_until)
+                    for name, each in buckets.items()
+                    if name in counted
+                },
             )
         return answers
 

@@ -93,9 +93,9 @@ class Distributed:
                 found += await outbox.due(connection, now, speaking, at_work, room, only_urgent=held)
             later = await outbox.next_at(connection, now, speaking)
         await self._queue("deliver", dict.fromkeys(found))
-        if room <= 0 or len(found) >= room:
-            return now + _LOOK_AGAIN
-        return min(filter(None, (later, *silent.values())), default=None)
+        # A chat that somebody is at may have got more meanwhile, or have more than one task sends.
+        look_again = now + _LOOK_AGAIN if at_work or len(found) >= room else None
+        return min(filter(None, (look_again, later, *silent.values())), default=None)
 
     async def queue_digests(self, now: datetime) -> datetime | None:
         """Queue the digests that are due; when the next one will be."""

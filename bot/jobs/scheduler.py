@@ -65,6 +65,9 @@ class JobScheduler:
         """Start nothing more, give what runs its grace, then end it."""
         self._stopping = True
         if self._scheduler.running:
+            # A firing that has just begun ends by itself; APScheduler would cancel it, and log that as an error.
+            self._scheduler.remove_all_jobs()
+            await asyncio.sleep(0.01)
             self._scheduler.shutdown(wait=False)
         # Work that ends may have begun more (a tick, its sends): the grace is for all of it together.
         try:

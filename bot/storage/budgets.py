@@ -27,8 +27,18 @@ async def load(connection: AsyncConnection) -> dict[str, Slots]:
     return {row.scope: Slots(row.taken, row.reserved, row.halted_until) for row in rows}
 
 
+async def silences(connection: AsyncConnection, scopes: Collection[str]) -> dict[str, float]:
+    """Of these scopes those that keep silent, or did, and until when."""
+    if not scopes:
+        return {}
+    query = sa.select(budgets.c.scope, budgets.c.halted_until).where(budgets.c.scope.in_(list(scopes)))
+    return {row.scope: row.halted_until for row in await connection.execute(query)}
+
+
 async def lock(connection: AsyncConnection, scopes: Collection[str]) -> dict[str, Slots]:
     """These scopes, kept from everybody else until this transaction ends."""
+    if not scopes:
+        return {}
     names = sorted(scopes)  # always in the same order: two who lock the same ones do not wait for each other for ever
     query = sa.select(budgets).where(budgets.c.scope.in_(names)).order_by(budgets.c.scope).with_for_update()
     rows = (await connection.execute(query)).all()

@@ -1,0 +1,34 @@
+"""The benchmarks in small: they run, and what they show of the limits holds at any size, whatever the time."""
+
+import pytest
+
+from benchmarks import engine, pace
+from benchmarks.load import Load, private_chats
+
+BUSY = Load(dict.fromkeys(range(1, 61), 2) | dict.fromkeys(range(-3, 0), 6))
+"""More than 30 at once, more than one for each chat, and in a random order."""
+
+
+@pytest.mark.parametrize("system", ["paperwire", "paperwire, two workers"])
+async def test_everything_leaves_at_telegrams_pace_and_nothing_is_refused(system: str) -> None:
+    row = await pace.measured(system, BUSY, pace.SYSTEMS[system])
+    assert (row.messages, row.http_429) == (BUSY.total, 0)
+    assert row.seconds >= pace.ceiling(BUSY) - 1
+
+
+def test_the_ceiling_is_the_overall_limit_or_what_the_busiest_chat_needs() -> None:
+    assert pace.ceiling(private_chats(300, 1)) == 10
+    assert pace.ceiling(Load({1: 40})) == 40
+    assert pace.ceiling(Load({-1: 20})) == 20
+    assert pace.ceiling(Load({-1: 41})) == 121
+
+
+async def test_every_engine_sends_everything(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(engine, "RUNS", 1)
+    rows = await engine.measure(private_chats(50, 2))
+    assert [row.engine for row in rows] == [
+        *engine.IN_TURNS,
+        "paperwire, PostgreSQL, 1 worker",
+        "paperwire, PostgreSQL, 2 workers",
+    ]
+    assert min(row.sends_per_s for row in rows) > 0

@@ -1,4 +1,4 @@
-"""Coming back: a chat that could not be written to, or a restored backup, goes on from now or catches up, as it likes."""
+"""Coming back: a chat that was given up, or a restored backup, goes on from now or catches up, as its people like."""
 
 from collections.abc import AsyncIterator
 from dataclasses import replace

@@ -58,7 +58,7 @@ async def until(holds: object, seconds: float = 30) -> None:
 
 def states(folder: Path) -> list[str]:
     with closing(sqlite3.connect(folder / "data" / "paperwire.db")) as connection:
-        query = "SELECT state FROM messages JOIN chats ON chats.id = chat_id WHERE platform = 'telegram' ORDER BY messages.id"
+        query = "SELECT state FROM messages m JOIN chats c ON c.id = chat_id WHERE platform = 'telegram' ORDER BY m.id"
         return [state for (state,) in connection.execute(query)]
 
 

@@ -71,7 +71,8 @@ class ArxivClient:
         self.free_at: datetime = clock.now() + SPACING
         self._http = httpx.AsyncClient(
             headers={"User-Agent": f"Paperwire/{__version__} (+{contact})"},
-            limits=httpx.Limits(max_connections=1, max_keepalive_connections=1),
+            # Of several processes only the one whose turn it is has a connection.
+            limits=httpx.Limits(max_connections=1, max_keepalive_connections=int(shared_turn is nullcontext)),
             timeout=httpx.Timeout(20.0),
             follow_redirects=True,
             max_redirects=1,

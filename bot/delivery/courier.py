@@ -125,7 +125,7 @@ class Courier:
         now = self._clock.now()
         async with self._database.write() as connection:
             uncertain = await outbox.recover(connection, now)
-            recent = await outbox.sent_since(connection, now - _REMEMBERED)
+            recent = await outbox.sent_since(connection, now - _REMEMBERED, now)
         await budget.remember(
             (scopes_of(chat, self._platforms[chat.platform].pace), at)
             for chat, at in recent

@@ -440,15 +440,18 @@ async def hold_back(connection: AsyncConnection, chat_id: int, until: datetime) 
     return (await connection.execute(statement)).rowcount
 
 
-async def sent_since(connection: AsyncConnection, since: datetime) -> list[tuple[Chat, datetime]]:
-    """Which chats were sent something when, lately: what pacing has to remember over a restart."""
+async def sent_since(connection: AsyncConnection, since: datetime, now: datetime) -> list[tuple[Chat, datetime]]:
+    """Which chats were sent something when, lately: what pacing has to remember over a restart.
+
+    What nobody confirmed may have arrived at any moment up to now.
+    """
     query = (
-        sa.select(chats, messages.c.sending_at, messages.c.sent_at)
+        sa.select(chats, messages.c.sent_at)
         .join(chats, chats.c.id == messages.c.chat_id)
         .where(messages.c.sending_at >= since)
         .order_by(messages.c.sending_at)
     )
-    return [(chat_from(row), row.sent_at or row.sending_at) for row in await connection.execute(query)]
+    return [(chat_from(row), row.sent_at or now) for row in await connection.execute(query)]
 
 
 async def prune_texts(connection: AsyncConnection, before: datetime) -> int:

@@ -10,7 +10,6 @@ import asyncio
 import json
 import statistics
 import tempfile
-import time
 from collections import defaultdict
 from collections.abc import Awaitable, Callable
 from contextlib import AsyncExitStack
@@ -20,7 +19,7 @@ from telegram import Bot
 
 from benchmarks.load import Load, a_payload, private_chats, queue, table
 from benchmarks.postgres import postgres
-from benchmarks.telegram import TelegramProcess, telegram
+from benchmarks.telegram import Count, TelegramProcess, telegram
 from benchmarks.workers import UNLIMITED, courier, worker
 from bot.config import Log, Settings
 from bot.delivery.courier import MOST_IN_FLIGHT
@@ -48,30 +47,28 @@ class Row:
 async def bare_port(load: Load, stub: TelegramProcess) -> float:
     """The courier's own way to send, in a loop."""
     platform, payload = TelegramPlatform(stub.settings), a_payload()
-    rate = await _loop(load, lambda chat: platform.send(str(chat), payload, "key"))
+    await _loop(load, lambda chat: platform.send(str(chat), payload, "key"))
     await platform.stop()
-    return rate
+    return (await stub.count()).rate
 
 
 async def bare_send_message(load: Load, stub: TelegramProcess) -> float:
     """The library's usual way to send, over the same transport."""
     request, text = AiohttpRequest(), json.loads(a_payload())["text"]
     bot = Bot(TOKEN, stub.settings.base_url, request=request)
-    rate = await _loop(load, lambda chat: bot.send_message(chat, text, parse_mode="HTML"))
+    await _loop(load, lambda chat: bot.send_message(chat, text, parse_mode="HTML"))
     await request.shutdown()
-    return rate
+    return (await stub.count()).rate
 
 
-async def _loop(load: Load, send: Callable[[int], Awaitable[object]]) -> float:
+async def _loop(load: Load, send: Callable[[int], Awaitable[object]]) -> None:
     chats = iter(load.in_random_order())
 
     async def one_after_the_other() -> None:
         for chat in chats:
             await send(chat)
 
-    began = time.perf_counter()
     await asyncio.gather(*(one_after_the_other() for _ in range(MOST_IN_FLIGHT)))
-    return load.total / (time.perf_counter() - began)
 
 
 async def on_sqlite(load: Load, stub: TelegramProcess) -> float:
@@ -82,12 +79,10 @@ async def on_sqlite(load: Load, stub: TelegramProcess) -> float:
         database = await open_database(f"sqlite:///{folder}/paperwire.db")
         await queue(database, load.in_random_order())
         async with courier(database, platform):
-            began = time.perf_counter()
-            await _all_sent(load, stub)
-            seconds = time.perf_counter() - began
+            count = await _all_sent(load, stub)
         await database.close()
     await platform.stop()
-    return load.total / seconds
+    return count.rate
 
 
 async def on_postgresql(load: Load, workers: int) -> float:
@@ -100,15 +95,15 @@ async def on_postgresql(load: Load, workers: int) -> float:
             async with AsyncExitStack() as stack:
                 for _ in range(workers):
                     await stack.enter_async_context(worker(url, stub.settings, limits=False))
-                await _all_sent(load, stub)
-        count = await stub.count()
-    return count.accepted / (count.last_at - count.first_at)
+                count = await _all_sent(load, stub)
+    return count.rate
 
 
-async def _all_sent(load: Load, stub: TelegramProcess) -> None:
+async def _all_sent(load: Load, stub: TelegramProcess) -> Count:
     count = await stub.accepted(load.total, _PATIENCE)
     if count.accepted < load.total:
         raise TimeoutError(f"{count.accepted} of {load.total} messages sent in {_PATIENCE} s")
+    return count
 
 
 IN_TURNS = {"bare loop, send_message": bare_send_message, BARE: bare_port, "paperwire, SQLite": on_sqlite}

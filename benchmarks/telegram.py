@@ -30,6 +30,11 @@ class Count:
     first_at: float = 0.0
     last_at: float = 0.0
 
+    @property
+    def rate(self) -> float:
+        """Messages a second, from the first to the last."""
+        return self.accepted / (self.last_at - self.first_at)
+
 
 @dataclass(frozen=True, slots=True)
 class TelegramProcess:

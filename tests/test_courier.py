@@ -18,7 +18,7 @@ from bot.delivery.port import Gone, Moved, Outcome, Pace, Refused, Sent, Uncerta
 from bot.interests import Interest
 from bot.metrics import Metrics
 from bot.platforms.telegram.limits import PACE
-from bot.storage import chats, digests, outbox
+from bot.storage import attempts, chats, digests, outbox
 from bot.storage.database import Database
 from bot.storage.digests import NewDigest, Receipt
 from bot.storage.tables import messages
@@ -147,7 +147,7 @@ class World:
             await self.courier.recover(self.budget)
         else:
             async with self.database.write() as connection:
-                await outbox.recover(connection, self.clock.now())
+                await attempts.recover(connection, self.clock.now())
 
 
 def a_world(database: Database, clock: HandClock) -> World:
@@ -454,14 +454,14 @@ async def test_a_record_that_cannot_be_written_is_written_later_and_nothing_is_s
     world: World, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     await queue(world.database, await world.chat(), "1", "2")
-    written, failures = outbox.sent, iter(range(3))
+    written, failures = attempts.sent, iter(range(3))
 
     async def full_at_first(*record: Any) -> None:
         if next(failures, None) is not None:
             raise sa.exc.OperationalError("update", {}, Exception("database or disk is full"))
         await written(*record)
 
-    monkeypatch.setattr("bot.storage.outbox.sent", full_at_first)
+    monkeypatch.setattr("bot.storage.attempts.sent", full_at_first)
     await world.deliver(minutes=5)
     assert world.telegram.came == [("1", "1"), ("1", "2")]
     assert await states(world.database) == ["sent", "sent"]

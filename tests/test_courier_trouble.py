@@ -10,7 +10,7 @@ from bot.delivery.budget import SharedBudget
 from bot.delivery.outcomes import LAST_RETRY
 from bot.delivery.port import Gone, Instead, Moved, Sent, Shut, Uncertain, Wait
 from bot.platforms.telegram.limits import PACE
-from bot.storage import chats, digests, outbox
+from bot.storage import attempts, chats, digests, outbox
 from bot.storage.database import Database
 from bot.storage.digests import NewDigest, Receipt
 from bot.storage.tables import chats as chats_table
@@ -111,7 +111,7 @@ async def test_a_process_that_was_taken_for_dead_changes_nothing_when_it_wakes(w
     await world.courier.tick(world.clock.now())  # it has sent 1, and sleeps before it can record that
     successor = a_world(world.database, world.clock)
     async with world.database.write() as connection:
-        await outbox.recover(connection, world.clock.now(), [chat.id])
+        await attempts.recover(connection, world.clock.now(), [chat.id])
     await successor.deliver(minutes=1)
     assert set(await states(world.database)) == {"sent"}
     await world.scheduler.settle()
@@ -123,8 +123,8 @@ async def test_of_one_chat_nothing_is_claimed_while_another_process_sends_to_it(
     chat = await world.chat()
     await queue(world.database, chat, "1", "2")
     async with world.database.write() as connection:
-        assert await outbox.claim(connection, [1], MONDAY) == {1}
-        assert await outbox.claim(connection, [2], MONDAY) == set()
+        assert await attempts.claim(connection, [1], MONDAY) == {1}
+        assert await attempts.claim(connection, [2], MONDAY) == set()
 
 
 @pytest.mark.parametrize("what", ["denied", "gone", "held back"])

@@ -11,7 +11,7 @@ import pytest
 import sqlalchemy as sa
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from bot.storage import digests, outbox
+from bot.storage import attempts, digests, outbox
 from bot.storage.database import Database, DatabaseError, explain, open_database
 from bot.storage.tables import messages, metadata
 from tests.builders import MONDAY, a_chat
@@ -89,7 +89,7 @@ async def test_a_database_of_the_first_release_opens_in_this_one(tmp_path: Path)
     [
         (lambda read: outbox.due(read, MONDAY, ["web"], [], 10), "ix_messages_open"),
         (lambda read: outbox.queues(read, [1], MONDAY), "ix_messages_open"),
-        (lambda read: outbox.left_behind(read, []), "ix_messages_sending"),
+        (lambda read: attempts.left_behind(read, []), "ix_messages_sending"),
         (lambda read: digests.last(read, 1), "ix_digests_chat_id_id"),
         (lambda read: digests.last_dailies(read, [1]), "uq_digests_daily"),
     ],

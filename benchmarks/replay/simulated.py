@@ -23,12 +23,15 @@ from benchmarks.replay.steps import die_at
 from bot.app import App, Role
 from bot.clock import Tick
 from bot.config import load_settings
+from bot.delivery import courier
 from bot.jobs import distributed
 from bot.log import configure_logging
 from bot.storage.database import open_database
 
 distributed._FETCH_AGAIN = 0.05
 """Real seconds until a worker sees a task of which it got no word; for simulated days production's two are too long."""
+courier.GATHER = 0
+"""These are real seconds, too, and nobody measures how few commits a replay needs."""
 
 _tracked: ContextVar[bool] = ContextVar("_tracked", default=False)
 

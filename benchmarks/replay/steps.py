@@ -3,6 +3,7 @@
 import asyncio
 import os
 import signal
+import sys
 from collections import defaultdict
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
@@ -14,7 +15,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from bot.app import App
 from bot.clock import Clock
 from bot.delivery.port import Platform
-from bot.storage import outbox
+from bot.storage import attempts, outbox
 from bot.storage.database import Database
 
 STEPS = (
@@ -35,8 +36,8 @@ _SOON = timedelta(seconds=0.2)
 
 _WRITES: dict[str, Callable[..., Awaitable[Any]]] = {
     "digest": outbox.put_many,
-    "claim": outbox.claim,
-    "record": outbox.sent,
+    "claim": attempts.claim,
+    "record": attempts.sent,
 }
 
 
@@ -85,7 +86,7 @@ def _mark_writes() -> defaultdict[AsyncConnection, set[str]]:
         return writing
 
     for name, write in _WRITES.items():
-        setattr(outbox, write.__name__, marked(name, write))
+        setattr(sys.modules[write.__module__], write.__name__, marked(name, write))
     return done
 
 

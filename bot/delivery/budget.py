@@ -6,7 +6,7 @@ counted it as late as that, and no jitter on the way brings more into a window t
 """
 
 from collections import defaultdict
-from collections.abc import AsyncIterator, Iterable, Mapping, Sequence
+from collections.abc import AsyncIterator, Collection, Iterable, Mapping, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
@@ -135,6 +135,8 @@ class Bucket:
 
     def tidy(self, now: float) -> None:
         """Forget what is over, and what only a clock that went back lets seem to come."""
+        if self.is_idle:
+            return
         latest = _after(now, LEASE) + _NEARLY
         self.taken = [at for at in self.taken if now < at <= latest]
         self.reserved = [until for until in self.reserved if until > now]
@@ -209,10 +211,10 @@ def _after(at: float, span: timedelta) -> float:
     return round(at + span.total_seconds(), 6)
 
 
-def _scopes_of_all(answered: Iterable[Answered], asked: Iterable[Ask]) -> set[Scope]:
+def _scopes_of_all(answered: Iterable[Answered], asked: Iterable[Ask]) -> Collection[Scope]:
     """The scopes that a turn is about."""
     about = [*(each.scopes for each in answered), *(each.scopes for each in asked)]
-    return {scope for scopes in about for scope in scopes}
+    return {scope.name: scope for scopes in about for scope in scopes}.values()
 
 
 class MemoryBudget:

@@ -8,7 +8,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from bot.chats import Chat
 from bot.delivery.port import Alert, Gone, Instead, Moved, Outcome, Refused, Sent, Shut, Uncertain, Wait
-from bot.storage import chats, outbox
+from bot.storage import attempts, chats
 from bot.storage.outbox import Message
 
 FIRST_RETRY = timedelta(seconds=2)
@@ -47,8 +47,8 @@ async def record(  # noqa: PLR0911 -- one return an outcome
     event = log.bind(chat=chat.id, message=message.id, key=message.key, digest=message.digest_id)
     match outcome:
         case Sent(message_id):
-            if not (message.stands_in and await outbox.go_on(connection, message, now)):
-                await outbox.sent(connection, {message.id: message_id}, now)
+            if not (message.stands_in and await attempts.go_on(connection, message, now)):
+                await attempts.sent(connection, {message.id: message_id}, now)
             if chat.inactive_because is not None:
                 event.info("chat.active_again")
             if chat.inactive_because is not None or chat.shut:
@@ -56,32 +56,32 @@ async def record(  # noqa: PLR0911 -- one return an outcome
             return Aftermath()
         case Wait(reason, after, whole_platform, alert):
             until = now + after if after is not None else retry_at(message.attempts, now)
-            await outbox.put_back(connection, message, until, reason, now, uncertain=False)
+            await attempts.put_back(connection, message, until, reason, now, uncertain=False)
             event.warning("message.waits", reason=reason, until=until.isoformat())
             named = until if after is not None else None
             return Aftermath(named, whole_platform=whole_platform, alert=alert, reason=reason)
         case Uncertain(reason):
             until = retry_at(message.attempts, now)
-            await outbox.put_back(connection, message, until, reason, now, uncertain=True)
+            await attempts.put_back(connection, message, until, reason, now, uncertain=True)
             event.warning("message.uncertain", reason=reason)
             return Aftermath()
         case Instead(contents, reason) if not message.stands_in:
-            await outbox.put_differently(connection, message, contents, reason, now)
+            await attempts.put_differently(connection, message, contents, reason, now)
             event.error("message.put_differently", reason=reason, parts=len(contents))
             return Aftermath(alert="refused", reason=reason)
         case Refused(reason) | Instead(_, reason):
-            await outbox.fail(connection, message, reason)
+            await attempts.fail(connection, message, reason)
             event.error("message.refused", reason=reason)
             return Aftermath(alert=outcome.alert if isinstance(outcome, Refused) else "refused", reason=reason)
         case Gone(reason):
-            await outbox.put_back(connection, message, now, reason, now, uncertain=False)
+            await attempts.put_back(connection, message, now, reason, now, uncertain=False)
             await chats.deactivate(connection, chat.id, reason, now)
             event.warning("chat.inactive", reason=reason)
             return Aftermath()
         case Shut(reason, alert):
             return await _shut(connection, chat, message, reason, alert, now)
         case Moved(address, reason):
-            await outbox.put_back(connection, message, now, reason, now, uncertain=False)
+            await attempts.put_back(connection, message, now, reason, now, uncertain=False)
             await chats.move(connection, chat, address, now)
             event.info("chat.moved", address=address, reason=reason)
             leaves_topic = chat.address.startswith(f"{address}:")
@@ -95,7 +95,7 @@ async def _shut(
     times = await chats.count_shut(connection, chat.id)
     gives_up = times >= MOST_SHUT or chat.inactive_because is not None
     until = now if gives_up else now + SHUT_AGAIN * 10 ** (times - 1)
-    await outbox.put_back(connection, message, until, reason, now, uncertain=False)
+    await attempts.put_back(connection, message, until, reason, now, uncertain=False)
     if gives_up:
         await chats.deactivate(connection, chat.id, reason, now, probe_at=now + PROBE_AFTER)
     log.warning("chat.shut", chat=chat.id, message=message.id, reason=reason, times=times, gives_up=gives_up)

@@ -1,9 +1,8 @@
 """Turns: the chats that the courier is at, and in which order they may send next."""
 
-import asyncio
 from collections import deque
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from datetime import datetime
 
 from bot.chats import Chat
@@ -30,7 +29,6 @@ class Turn:
     ready_at: datetime
     in_flight: bool = False
     is_lost: bool = False
-    done: asyncio.Event = field(default_factory=asyncio.Event)
 
     @property
     def is_over(self) -> bool:
@@ -47,7 +45,7 @@ def fairly(turns: Sequence[Turn]) -> Iterator[Turn]:
     would be the last to end.
     """
     oldest = sorted(turns, key=lambda turn: (not turn.queue[0].urgent, turn.number))
-    fullest = sorted(turns, key=lambda turn: (not turn.queue[0].urgent, -turn.length, turn.number))
+    fullest = sorted(oldest, key=lambda turn: (not turn.queue[0].urgent, -turn.length))
     given: set[int] = set()
     for pair in zip(oldest, fullest, strict=True):
         for turn in pair:

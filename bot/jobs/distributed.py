@@ -22,7 +22,7 @@ from sqlalchemy.exc import SQLAlchemyError
 from bot.chats import Chat, PlatformName
 from bot.clock import Clock, Scheduler
 from bot.config import Workers
-from bot.storage import chats, marks, outbox, queue
+from bot.storage import attempts, chats, marks, outbox, queue
 from bot.storage.database import ALIVE, Database
 
 GRACE = 6.0
@@ -88,13 +88,13 @@ class Distributed:
             silent = await queue.silent_platforms(connection, now)
             speaking = [name for name in self._platforms if name not in silent]
             held = await marks.is_held(connection)
-            found = await outbox.left_behind(connection, at_work)
-            if room > 0:
+            found = await attempts.left_behind(connection, at_work)
+            if room > MOST_QUEUED // 2:
                 found += await outbox.due(connection, now, speaking, at_work, room, only_urgent=held)
             later = await outbox.next_at(connection, now, speaking)
         await self._queue("deliver", dict.fromkeys(found))
-        # A chat that somebody is at may have got more meanwhile, or have more than one task sends.
-        look_again = now + _LOOK_AGAIN if at_work or len(found) >= room else None
+        # A chat that somebody is at may have got more meanwhile. Nobody looks after each task: that would cost most.
+        look_again = now + _LOOK_AGAIN if at_work or found else None
         return min(filter(None, (look_again, later, *silent.values())), default=None)
 
     async def queue_digests(self, now: datetime) -> datetime | None:
@@ -186,7 +186,6 @@ class Distributed:
 
     async def _deliver_one(self, chat_id: int) -> None:
         await self._deliver(chat_id)
-        self._scheduler.wake("deliver")
 
     async def _compose_one(self, chat_id: int) -> None:
         await self._scheduler.run(self._compose_chat(chat_id))

@@ -6,8 +6,8 @@ from dataclasses import dataclass, field
 import sqlalchemy as sa
 from sqlalchemy.ext.asyncio import AsyncConnection
 
+from bot.storage.dialect import insert
 from bot.storage.tables import budgets
-from bot.storage.upsert import insert
 
 _BATCH = 500
 

@@ -10,8 +10,8 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from bot.chats import Access, Chat, PlatformName, Preferences, Subscription, local_day, next_digest_at
 from bot.interests import Interest
+from bot.storage.dialect import insert
 from bot.storage.tables import chats, digest_papers, digests, messages, operators, subscriptions
-from bot.storage.upsert import insert
 
 
 def chat_from(row: sa.Row[Any]) -> Chat:

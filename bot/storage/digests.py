@@ -10,8 +10,8 @@ from sqlalchemy.dialects import sqlite
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from bot.papers import FRESH, PaperId
+from bot.storage.dialect import insert
 from bot.storage.tables import chats, digest_papers, digests, listings, papers
-from bot.storage.upsert import insert
 
 Occasion = Literal["daily", "asked", "more"]
 """Why a digest was composed: its daily time, `/digest`, or the button that opens what was held back."""

@@ -8,8 +8,8 @@ from typing import Any
 import sqlalchemy as sa
 from sqlalchemy.ext.asyncio import AsyncConnection
 
+from bot.storage.dialect import insert
 from bot.storage.tables import feeds
-from bot.storage.upsert import insert
 
 
 @dataclass(frozen=True, slots=True)

@@ -3,8 +3,8 @@
 import sqlalchemy as sa
 from sqlalchemy.ext.asyncio import AsyncConnection
 
+from bot.storage.dialect import insert
 from bot.storage.tables import marks
-from bot.storage.upsert import insert
 
 RESTORED = "restored"
 

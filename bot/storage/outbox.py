@@ -11,7 +11,6 @@
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from functools import cache
 from hashlib import sha256
 from typing import Any, Literal
 
@@ -21,8 +20,8 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from bot.chats import Chat, PlatformName
 from bot.metrics import Depth
 from bot.storage.chats import chat_from
+from bot.storage.dialect import insert, is_among
 from bot.storage.tables import OPEN, chats, digests, messages, payloads
-from bot.storage.upsert import insert
 
 State = Literal["pending", "sending", "sent", "waiting", "uncertain", "failed", "void"]
 
@@ -50,25 +49,14 @@ class Message:
 
 
 _OF_A_MESSAGE: tuple[sa.ColumnElement[Any], ...] = (
-    *(messages.c.chat_id, messages.c.id, messages.c.key, messages.c.part, messages.c.payload_id, messages.c.not_before),
-    *(messages.c.attempts, messages.c.doubt_since, messages.c.urgent, messages.c.further_parts, messages.c.digest_id),
-    digests.c.announced_at,
+    *(messages.c.id, messages.c.key, messages.c.part, messages.c.payload_id, messages.c.not_before),
+    *(messages.c.attempts, messages.c.doubt_since, messages.c.urgent, messages.c.further_parts.is_not(None)),
+    *(messages.c.digest_id, digests.c.announced_at),
 )
 
 
-def _message_from(row: sa.Row[Any]) -> Message:
-    return Message(
-        id=row.id,
-        key=f"{row.key}.{row.part}" if row.part else row.key,
-        payload_id=row.payload_id,
-        not_before=row.not_before,
-        attempts=row.attempts,
-        doubt=row.doubt_since,
-        urgent=row.urgent,
-        stands_in=row.further_parts is not None,
-        digest_id=row.digest_id,
-        announced_at=row.announced_at,
-    )
+def _message_from(number: int, key: str, part: int, *rest: Any) -> Message:
+    return Message(number, f"{key}.{part}" if part else key, *rest)
 
 
 @dataclass(frozen=True, slots=True)
@@ -137,12 +125,14 @@ async def keep(connection: AsyncConnection, contents: Iterable[str], now: dateti
     return {content: numbers[checksum] for content, checksum in checksums.items()}
 
 
-def _is_open() -> sa.ColumnElement[bool]:
+def is_open() -> sa.ColumnElement[bool]:
+    """Whether a message is still to be sent, and not in flight."""
     # Written out, not bound: only so do both databases see that the partial index fits.
     return messages.c.state.in_([sa.literal_column(f"'{state}'") for state in OPEN])
 
 
-def _may_be_written_to(now: datetime | sa.BindParameter[datetime]) -> sa.ColumnElement[bool]:
+def may_be_written_to(now: datetime | sa.BindParameter[datetime]) -> sa.ColumnElement[bool]:
+    """Whether a chat may get anything at present."""
     return sa.and_(chats.c.access == "allowed", sa.or_(chats.c.inactive_because.is_(None), chats.c.probe_at <= now))
 
 
@@ -167,7 +157,7 @@ async def due(
             sa.func.min(messages.c.id).label("first"),
             sa.func.count().label("how_many"),
         )
-        .where(_is_open())
+        .where(is_open())
         .group_by(messages.c.chat_id, messages.c.urgent)
         .subquery()
     )
@@ -175,10 +165,10 @@ async def due(
         sa.select(heads.c.chat_id, heads.c.first, heads.c.how_many, heads.c.urgent)
         .join(messages, messages.c.id == heads.c.first)
         .join(chats, chats.c.id == heads.c.chat_id)
-        .where(messages.c.not_before <= now, chats.c.platform.in_(list(platforms)), _may_be_written_to(now))
+        .where(messages.c.not_before <= now, chats.c.platform.in_(list(platforms)), may_be_written_to(now))
     )
     if besides:
-        ready = ready.where(heads.c.chat_id.not_in(list(besides)))
+        ready = ready.where(~is_among(heads.c.chat_id, connection.dialect.name, list(besides)))
     if only_urgent:
         ready = ready.where(heads.c.urgent)
     oldest = ready.order_by(heads.c.urgent.desc(), heads.c.first).limit(at_most)
@@ -196,18 +186,18 @@ async def queues(
         batch = chat_ids[start : start + _BATCH]
         people = await connection.execute(
             sa.select(chats, chats.c.inactive_because.is_not(None).label("is_probe")).where(
-                chats.c.id.in_(batch), _may_be_written_to(now)
+                chats.c.id.in_(batch), may_be_written_to(now)
             )
         )
         rows = await connection.execute(
-            sa.select(*_OF_A_MESSAGE)
+            sa.select(messages.c.chat_id, *_OF_A_MESSAGE)
             .outerjoin(digests, digests.c.id == messages.c.digest_id)
-            .where(messages.c.chat_id.in_(batch), _is_open())
+            .where(messages.c.chat_id.in_(batch), is_open())
             .order_by(messages.c.chat_id, messages.c.urgent.desc(), messages.c.id)
         )
         by_chat: dict[int, list[Message]] = {}
-        for row in rows:
-            by_chat.setdefault(row.chat_id, []).append(_message_from(row))
+        for chat_id, *facts in rows:
+            by_chat.setdefault(chat_id, []).append(_message_from(*facts))
         for person in people:
             leaving = _leaving(by_chat.get(person.id, []), now, only_urgent=only_urgent)
             found.append((chat_from(person), leaving[:1] if person.is_probe else leaving))
@@ -242,7 +232,7 @@ async def next_at(connection: AsyncConnection, now: datetime, platforms: Collect
         .select_from(messages)
         .join(chats)
         .where(
-            _is_open(),
+            is_open(),
             sa.or_(messages.c.not_before > now, chats.c.probe_at > now),
             chats.c.platform.in_(list(platforms)),
             chats.c.access == "allowed",
@@ -253,172 +243,13 @@ async def next_at(connection: AsyncConnection, now: datetime, platforms: Collect
     return at
 
 
-async def claim(connection: AsyncConnection, message_ids: Sequence[int], now: datetime) -> set[int]:
-    """Mark messages `sending`; those of them that may still leave now, with none of their chat in flight.
-
-    Commit before they leave: after a kill they are found so, and none is lost.
-    """
-    if not message_ids:
-        return set()
-    claimed = await connection.execute(
-        _claiming(connection.dialect.name), {"rows": dict.fromkeys(message_ids), "at": now}
-    )
-    return set(claimed.scalars())
-
-
-async def sent(connection: AsyncConnection, confirmed: Mapping[int, str], now: datetime) -> None:
-    """The platform confirmed these messages, under these ids. One that has further parts goes on with the next."""
-    if not confirmed:
-        return
-    await connection.execute(_confirming(connection.dialect.name), {"rows": dict(confirmed), "at": now})
-
-
-# Every round needs these two: each is built once, and does all its messages in one step of the database's.
-
-
-@cache
-def _claiming(dialect: str) -> sa.Executable:
-    rows, other = _rows(dialect), messages.alias("other")
-    in_flight = sa.select(other.c.id).where(
-        other.c.chat_id == messages.c.chat_id, other.c.state == sa.literal_column("'sending'")
-    )
-    return (
-        sa.update(messages)
-        .where(
-            messages.c.id == rows.c.key.cast(sa.Integer),
-            _is_open(),
-            messages.c.not_before <= sa.bindparam("at"),
-            chats.c.id == messages.c.chat_id,
-            _may_be_written_to(sa.bindparam("at")),
-            ~in_flight.exists(),
-        )
-        .values(state="sending", sending_at=sa.bindparam("at"), attempts=messages.c.attempts + 1)
-        .returning(messages.c.id)
-    )
-
-
-@cache
-def _confirming(dialect: str) -> sa.Executable:
-    rows = _rows(dialect)
-    return (
-        sa.update(messages)
-        .where(messages.c.id == rows.c.key.cast(sa.Integer), messages.c.state != "sent")
-        .values(state="sent", sent_at=sa.bindparam("at"), platform_message_id=rows.c.value, error=None)
-    )
-
-
-def _rows(dialect: str) -> sa.TableValuedAlias:
-    """The parameter `rows`, keys and values, as a table of texts."""
-    split = sa.func.json_each_text if dialect == "postgresql" else sa.func.json_each
-    columns = sa.column("key", sa.Text), sa.column("value", sa.Text)
-    return split(sa.bindparam("rows", type_=sa.JSON)).table_valued(*columns, name="rows")
-
-
-# What follows changes a message only while it is in flight by the very attempt that is spoken of. A process that was
-# taken for dead and wakes up again thus changes nothing of what its successor does.
-
-
-async def go_on(connection: AsyncConnection, message: Message, now: datetime) -> bool:
-    """After a part of a divided message was sent: make the next part pending. False where there is none."""
-    row = (await connection.execute(sa.select(messages).where(messages.c.id == message.id))).one_or_none()
-    if row is None or not row.further_parts:
-        return False
-    first, *rest = row.further_parts
-    await _set(
-        connection,
-        message,
-        state="pending",
-        payload_id=first,
-        further_parts=rest,
-        part=row.part + 1,
-        attempts=0,
-        doubt_since=None,
-        not_before=now,
-    )
-    return True
-
-
-async def put_back(
-    connection: AsyncConnection, message: Message, not_before: datetime, reason: str, now: datetime, *, uncertain: bool
-) -> None:
-    """It did not leave, or nobody knows (`uncertain`): it is tried again from then on, the same and in its order."""
-    values: dict[str, Any] = {
-        "state": "uncertain" if uncertain else "waiting",
-        "not_before": not_before,
-        "error": reason,
-    }
-    if uncertain:
-        values |= _in_doubt(now)
-    await _set(connection, message, **values)
-
-
-def _in_doubt(now: datetime) -> dict[str, Any]:
-    return {
-        "doubts": messages.c.doubts + 1,
-        "doubt_since": sa.func.coalesce(
-            messages.c.doubt_since, messages.c.sending_at, sa.literal(now, messages.c.doubt_since.type)
-        ),
-    }
-
-
-async def put_differently(
-    connection: AsyncConnection, message: Message, contents: Sequence[str], reason: str, now: datetime
-) -> None:
-    """The message becomes these texts, in its place and one after the other."""
-    numbers = await keep(connection, contents, now)
-    first, *rest = (numbers[content] for content in contents)
-    await _set(
-        connection,
-        message,
-        state="pending",
-        payload_id=first,
-        further_parts=rest,
-        part=messages.c.part + 1,
-        not_before=now,
-        error=reason,
-    )
-
-
-async def fail(connection: AsyncConnection, message: Message, reason: str) -> None:
-    """The platform will never take it; what comes behind it goes on."""
-    await _set(connection, message, state="failed", error=reason)
-
-
-async def _set(connection: AsyncConnection, message: Message, **values: Any) -> None:
-    mine = (messages.c.state == "sending", messages.c.attempts == message.attempts + 1)
-    await connection.execute(sa.update(messages).where(messages.c.id == message.id, *mine).values(**values))
-
-
-async def left_behind(connection: AsyncConnection, at_work: Collection[int]) -> list[int]:
-    """The chats that have a message in flight though nobody is at them: whoever sent it has died."""
-    query = sa.select(messages.c.chat_id).where(messages.c.state == sa.literal_column("'sending'")).distinct()
-    if at_work:
-        query = query.where(messages.c.chat_id.not_in(list(at_work)))
-    return list((await connection.execute(query)).scalars())
-
-
-async def recover(connection: AsyncConnection, now: datetime, chat_ids: Sequence[int] | None = None) -> list[datetime]:
-    """What was in flight when its process died may or may not have arrived: it goes again; when each was claimed.
-
-    `chat_ids`: of these chats only, whose outbox nobody else is at.
-    """
-    statement = (
-        sa.update(messages)
-        .where(messages.c.state == sa.literal_column("'sending'"))
-        .values(state="uncertain", not_before=now, error="stopped between request and record", **_in_doubt(now))
-    )
-    if chat_ids is not None:
-        statement = statement.where(messages.c.chat_id.in_(chat_ids))
-    return list((await connection.execute(statement.returning(messages.c.sending_at))).scalars())
-
-
 async def rest(connection: AsyncConnection, resting: Mapping[int, datetime]) -> None:
     """Let messages wait, each until its chat's pace lets it leave."""
     if not resting:
         return
     await connection.execute(
         sa.update(messages)
-        .where(messages.c.id == sa.bindparam("message"), _is_open())
+        .where(messages.c.id == sa.bindparam("message"), is_open())
         .values(state="waiting", not_before=sa.bindparam("until")),
         [{"message": message, "until": until} for message, until in resting.items()],
     )
@@ -426,7 +257,7 @@ async def rest(connection: AsyncConnection, resting: Mapping[int, datetime]) -> 
 
 async def void(connection: AsyncConnection, condition: sa.ColumnElement[bool], reason: str) -> int:
     """Take back what is still to be sent; how much that was."""
-    statement = sa.update(messages).where(_is_open(), condition).values(state="void", error=reason)
+    statement = sa.update(messages).where(is_open(), condition).values(state="void", error=reason)
     return (await connection.execute(statement)).rowcount
 
 
@@ -434,7 +265,7 @@ async def hold_back(connection: AsyncConnection, chat_id: int, until: datetime) 
     """Let a chat's messages, but for the urgent ones, wait until then; how many they are."""
     statement = (
         sa.update(messages)
-        .where(_is_open(), messages.c.chat_id == chat_id, messages.c.urgent.is_(False))
+        .where(is_open(), messages.c.chat_id == chat_id, messages.c.urgent.is_(False))
         .values(state="waiting", not_before=until)
     )
     return (await connection.execute(statement)).rowcount
@@ -456,7 +287,7 @@ async def sent_since(connection: AsyncConnection, since: datetime, now: datetime
 
 async def prune_texts(connection: AsyncConnection, before: datetime) -> int:
     """Drop texts that were last used before an instant and that nobody is still to get; how many they were."""
-    is_needed = sa.or_(_is_open(), messages.c.state == sa.literal_column("'sending'"))
+    is_needed = sa.or_(is_open(), messages.c.state == sa.literal_column("'sending'"))
     divided = sa.select(messages.c.further_parts).where(is_needed, messages.c.further_parts.is_not(None))
     parts = [part for further in (await connection.execute(divided)).scalars() for part in further or ()]
     needed = sa.select(messages.c.id).where(messages.c.payload_id == payloads.c.id, is_needed)
@@ -472,7 +303,7 @@ async def counts(connection: AsyncConnection) -> dict[str, int]:
 
 async def depths(connection: AsyncConnection) -> list[Depth]:
     """How much there is of each platform's messages in each state, and how old the oldest is that is to be sent."""
-    oldest = sa.func.min(sa.case((_is_open(), messages.c.created_at)))
+    oldest = sa.func.min(sa.case((is_open(), messages.c.created_at)))
     query = (
         sa.select(chats.c.platform, messages.c.state, sa.func.count().label("how_many"), oldest.label("oldest_at"))
         .join(chats, chats.c.id == messages.c.chat_id)

@@ -8,8 +8,8 @@ import sqlalchemy as sa
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from bot.papers import Announced, Paper, PaperId
+from bot.storage.dialect import insert
 from bot.storage.tables import listings, papers
-from bot.storage.upsert import insert
 
 _BATCH = 500
 

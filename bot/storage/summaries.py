@@ -7,8 +7,8 @@ import sqlalchemy as sa
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from bot.papers import Paper, PaperId
+from bot.storage.dialect import insert
 from bot.storage.tables import summaries
-from bot.storage.upsert import insert
 from bot.summary import Provenance, Summary, Takeaway
 
 _BATCH = 500

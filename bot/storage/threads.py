@@ -7,8 +7,8 @@ from typing import Any, Literal
 import sqlalchemy as sa
 from sqlalchemy.ext.asyncio import AsyncConnection
 
+from bot.storage.dialect import insert
 from bot.storage.tables import chats, web_messages
-from bot.storage.upsert import insert
 
 Author = Literal["person", "bot"]
 

@@ -11,7 +11,7 @@ import sqlalchemy as sa
 from sqlalchemy.exc import DBAPIError
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from bot.storage import marks, outbox
+from bot.storage import attempts, marks
 from bot.storage.database import Database, DatabaseError, check, open_database
 from bot.storage.tables import metadata
 
@@ -89,7 +89,7 @@ async def _copy(source: Database, target: Database, now: datetime, progress: Pro
                 )
             rows += read.rows
         # What was in flight when the source was last killed: no worker would know of it.
-        await outbox.recover(copy, now)
+        await attempts.recover(copy, now)
     return rows
 
 

@@ -6,8 +6,8 @@ import sqlalchemy as sa
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from bot.chats import PlatformName
+from bot.storage.dialect import insert
 from bot.storage.tables import updates_seen
-from bot.storage.upsert import insert
 
 
 async def is_new(connection: AsyncConnection, platform: PlatformName, update_id: int, now: datetime) -> bool:

@@ -111,7 +111,7 @@ class Database(_Section):
 class Workers(_Section):
     """How the processes on one PostgreSQL work together. Seconds are of real time."""
 
-    concurrency: int = Field(50, ge=1, le=1000)
+    concurrency: int = Field(100, ge=1, le=1000)
     """Chats that one worker serves at once."""
     heartbeat_seconds: float = Field(10, gt=0)
     stalled_seconds: float = Field(30, gt=0)

@@ -34,7 +34,7 @@ LONGEST_WAIT = timedelta(seconds=30)
 """After this a reply is sent whatever the pace: whoever asked has long asked again."""
 GRACE = 6.0
 """Seconds that messages in flight are given at the end to be answered."""
-GATHER = 0.01
+GATHER = 0.03
 """Seconds that answers have to gather in, so that they share a commit."""
 _TRY_AGAIN = timedelta(seconds=10)
 _LOOK_AGAIN = timedelta(seconds=1)

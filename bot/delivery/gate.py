@@ -15,9 +15,9 @@ LONGEST_REST = timedelta(seconds=5)
 FLOODS_IN_A_ROW = 3
 """After so many waits that the platform asked for in different chats, all of it keeps silent."""
 LONGEST_FLOOD = timedelta(minutes=1)
-AHEAD = timedelta(milliseconds=50)
+AHEAD = timedelta(milliseconds=100)
 """So long before its slot is free a message is claimed: the commit takes no time of the pace."""
-_FIRST_ASKED, _MOST_ASKED = 4, 64
+_LEAST_ASKED, _MOST_ASKED = 4, 128
 
 
 @dataclass(slots=True)
@@ -37,6 +37,7 @@ class Gate:
         self._given_back: defaultdict[PlatformName, list[Answered]] = defaultdict(list)
         self._silent: dict[PlatformName, datetime] = {}
         self._flooded: defaultdict[PlatformName, set[int]] = defaultdict(set)
+        self._granted: dict[PlatformName, int] = {}
 
     def scopes(self, chat: Chat) -> tuple[Scope, ...]:
         """What a message to this chat takes slots of."""
@@ -80,7 +81,8 @@ class Gate:
         self, name: PlatformName, ready: list[Turn], room: int, now: datetime, departures: Departures
     ) -> None:
         given_back = list(self._given_back[name])
-        asked = _FIRST_ASKED
+        # As many as got their slots last time will probably do so again; whoever asks in vain asks for nothing.
+        asked, granted = max(_LEAST_ASKED, min(self._granted.get(name, 0), _MOST_ASKED)), 0
         while given_back or (ready and room > 0):
             batch, ready = ready[: min(asked, max(room, 0))], ready[min(asked, max(room, 0)) :]
             asks = [Ask(turn.scopes, turn.queue[0].urgent) for turn in batch]
@@ -88,11 +90,13 @@ class Gate:
             del self._given_back[name][: len(given_back)]
             given_back = []
             self._grant(zip(batch, grants, strict=True), now, departures)
-            room -= sum(grant.lacking is None for grant in grants)
+            leaving = sum(grant.lacking is None for grant in grants)
+            room, granted = room - leaving, granted + leaving
             asked = min(asked * 2, _MOST_ASKED)
             if silent := [grant.at for grant in grants if grant.lacking == name]:
                 self._all_wait(name, ready, max(silent), now)
                 ready = []
+        self._granted[name] = granted
 
     def _grant(self, grants: Iterable[tuple[Turn, Grant]], now: datetime, departures: Departures) -> None:
         for turn, grant in grants:

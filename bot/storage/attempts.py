@@ -40,18 +40,19 @@ async def sent(connection: AsyncConnection, confirmed: Mapping[int, str], now: d
 @cache
 def _claiming(dialect: str) -> sa.Executable:
     rows, other = pairs(dialect, "rows"), messages.alias("other")
-    in_flight = sa.select(other.c.id).where(
+    at: sa.BindParameter[datetime] = sa.bindparam("at")
+    in_flight = sa.select(sa.func.count()).where(
         other.c.chat_id == messages.c.chat_id, other.c.state == sa.literal_column("'sending'")
     )
+    may_receive = sa.select(may_be_written_to(at)).where(chats.c.id == messages.c.chat_id)
     return (
         sa.update(messages)
         .where(
             messages.c.id == rows.c.key.cast(sa.Integer),
-            is_open(),
-            messages.c.not_before <= sa.bindparam("at"),
-            chats.c.id == messages.c.chat_id,
-            may_be_written_to(sa.bindparam("at")),
-            ~in_flight.exists(),
+            # Spelt so that no index fits, as in `outbox.due`: it is to begin with these rows, not with all open ones.
+            sa.case((is_open(), messages.c.not_before <= at), else_=sa.false()),
+            may_receive.scalar_subquery(),
+            in_flight.scalar_subquery() == 0,
         )
         .values(state="sending", sending_at=sa.bindparam("at"), attempts=messages.c.attempts + 1)
         .returning(messages.c.id)

@@ -161,11 +161,14 @@ async def due(
         .group_by(messages.c.chat_id, messages.c.urgent)
         .subquery()
     )
-    ready = (
-        sa.select(heads.c.chat_id, heads.c.first, heads.c.how_many, heads.c.urgent)
-        .join(messages, messages.c.id == heads.c.first)
-        .join(chats, chats.c.id == heads.c.chat_id)
-        .where(messages.c.not_before <= now, chats.c.platform.in_(list(platforms)), may_be_written_to(now))
+    # Looked up one by one, not joined: an outbox fills faster than PostgreSQL counts its rows, and for the few that it
+    # then believes in it would go through all chats once for each.
+    may_leave = sa.select(messages.c.not_before <= now).where(messages.c.id == heads.c.first)
+    may_receive = sa.select(sa.and_(chats.c.platform.in_(list(platforms)), may_be_written_to(now))).where(
+        chats.c.id == heads.c.chat_id
+    )
+    ready = sa.select(heads.c.chat_id, heads.c.first, heads.c.how_many, heads.c.urgent).where(
+        may_leave.scalar_subquery(), may_receive.scalar_subquery()
     )
     if besides:
         ready = ready.where(~is_among(heads.c.chat_id, connection.dialect.name, list(besides)))

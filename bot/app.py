@@ -30,6 +30,7 @@ from bot.delivery.port import Platform, Rate
 from bot.digests.compose import Composer
 from bot.errors import PaperwireError
 from bot.jobs.housekeeping import Housekeeper
+from bot.jobs.summarising import Summarising
 from bot.locales import phrases_of
 from bot.metrics import Depth, Metrics
 from bot.platforms.webchat.render import render as render_web
@@ -137,14 +138,16 @@ class App:
             alert=partial(alert, self._services),
             detour=partial(explain_detour, self._services),
         )
-        self._distributed = self._share_work(poller) if database.is_shared else None
+        summarising = Summarising(database, summarise)
+        self._distributed = self._share_work(poller, summarising) if database.is_shared else None
         if self._distributed is None:
-            scheduler.add("poll", poller.tick)
+            scheduler.add("poll", partial(self._poll, poller))
+            scheduler.add("summarise", summarising.tick)
             scheduler.add("digest", self._digest)
             scheduler.add("deliver", self._courier.tick)
         scheduler.add("prune", Housekeeper(database, settings.retention).tick)
 
-    def _share_work(self, poller: FeedPoller) -> "Distributed":
+    def _share_work(self, poller: FeedPoller, summarising: Summarising) -> "Distributed":
         from bot.jobs.distributed import Distributed
 
         distributed = Distributed(
@@ -158,8 +161,10 @@ class App:
             compose=self._composer.daily,
             poll=poller.poll_first,
             next_poll_at=poller.next_poll_at,
+            summarising=summarising,
         )
         self._scheduler.add("poll", distributed.queue_poll)
+        self._scheduler.add("summarise", distributed.queue_summaries)
         self._scheduler.add("digest", distributed.queue_digests)
         self._scheduler.add("deliver", distributed.queue_deliveries)
         if "worker" in self._roles:
@@ -230,6 +235,11 @@ class App:
     async def _depths(self) -> list[Depth]:
         async with self._database.read() as connection:
             return await outbox.depths(connection)
+
+    async def _poll(self, poller: FeedPoller, now: datetime) -> datetime | None:
+        due = await poller.tick(now)
+        self._scheduler.wake("summarise")
+        return due
 
     async def _digest(self, now: datetime) -> datetime | None:
         due = await self._composer.tick(now)

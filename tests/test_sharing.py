@@ -1,7 +1,7 @@
 """What several processes on one PostgreSQL share: leases, updates, arXiv's pace, the queue of work."""
 
 import asyncio
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import asynccontextmanager
 from datetime import datetime, timedelta
 from itertools import pairwise
@@ -16,10 +16,12 @@ from bot.delivery.budget import Ask, Scope, SharedBudget, slot
 from bot.delivery.port import Rate
 from bot.interests import Interest
 from bot.jobs.distributed import Distributed
+from bot.jobs.summarising import TOGETHER, Summarising
+from bot.papers import Paper
 from bot.storage import attempts, budgets, chats, outbox, threads, updates_seen
 from bot.storage.database import Database, open_database
 from bot.storage.lease import LeaseLostError, lease
-from tests.builders import MONDAY, HandClock, HandScheduler, a_chat
+from tests.builders import MONDAY, HandClock, HandScheduler, a_chat, a_paper, announce
 
 
 @pytest.fixture
@@ -118,6 +120,7 @@ class Node:
     def __init__(self, url: str, database: Database, clock: HandClock) -> None:
         self.delivered: list[int] = []
         self.composed: list[int] = []
+        self.summarised: list[list[str]] = []
         self.polls = 0
         self.at_work = 0
         self.may_end = asyncio.Event()
@@ -136,6 +139,7 @@ class Node:
             compose=self._compose,
             poll=self._poll,
             next_poll_at=self._next_poll_at,
+            summarising=Summarising(database, self._summarise),
         )
 
     async def _deliver(self, chat_id: int) -> None:
@@ -149,6 +153,9 @@ class Node:
                 await attempts.sent(connection, {message.id: "1" for message in queue}, now)
         self.delivered.append(chat_id)
         self.at_work -= 1
+
+    async def _summarise(self, papers: Sequence[Paper]) -> None:
+        self.summarised.append([paper.id for paper in papers])
 
     async def _compose(self, chat: Any, now: datetime) -> int:
         self.composed.append(chat.id)
@@ -217,6 +224,23 @@ async def test_a_queued_outbox_is_delivered_by_one_of_the_workers(
         await until(lambda: len(one.delivered + other.delivered) == 10)
         assert sorted(one.delivered + other.delivered) == numbers
         assert look_again == MONDAY + timedelta(seconds=1), "there may be more for these chats"
+
+
+async def test_what_came_and_is_wanted_is_summarised_once_by_any_of_the_workers(
+    url: str, shared_database: Database, clock: HandClock
+) -> None:
+    await a_chat(shared_database, "cs.CL")
+    wanted = [a_paper(number) for number in range(TOGETHER + 10)]
+    await announce(shared_database, clock.now(), *wanted, a_paper(999, "cs.CV"))
+    async with a_node(url, shared_database, clock) as one, a_node(url, shared_database, clock) as other:
+        await asyncio.gather(*(node.engine.queue_summaries(clock.now()) for node in (one, other)))
+        one.engine.start_worker()
+        other.engine.start_worker()
+        await until(lambda: len(one.summarised + other.summarised) == 2)
+        await one.engine.queue_summaries(clock.turn(minutes=1))
+        assert await jobs(shared_database) == []
+        written = [paper_id for batch in one.summarised + other.summarised for paper_id in batch]
+        assert sorted(written) == [paper.id for paper in wanted]
 
 
 async def test_a_chats_digest_and_its_delivery_are_never_at_work_together(

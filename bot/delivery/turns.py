@@ -9,7 +9,7 @@ from bot.chats import Chat
 from bot.delivery.budget import Scope
 from bot.storage.outbox import Message
 
-MOST_A_TURN = 20
+MOST_A_TURN = 6
 """Messages after which a chat is looked at anew: an urgent one may have come, or its chat have been shut out."""
 
 

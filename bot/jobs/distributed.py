@@ -1,8 +1,9 @@
 """The engine of several machines: Procrastinate on the PostgreSQL that the processes share.
 
 Every process looks for what is due, as with one machine, but queues it instead of doing it: a task for a chat's outbox,
-a chat's digest, a poll of arXiv. Duplicates are refused by the queueing lock, so that any number of processes may look.
-Tasks of one chat hold the same lock, so that one of them runs at a time. A dead worker's tasks are taken over.
+a chat's digest, a poll of arXiv, some papers' summaries. Duplicates are refused by the queueing lock, so that any
+number of processes may look. Tasks of one chat hold the same lock, so that one of them runs at a time. A dead worker's
+tasks are taken over.
 https://procrastinate.readthedocs.io/
 """
 
@@ -22,6 +23,8 @@ from sqlalchemy.exc import SQLAlchemyError
 from bot.chats import Chat, PlatformName
 from bot.clock import Clock, Scheduler
 from bot.config import Workers
+from bot.jobs.summarising import Summarising
+from bot.papers import PaperId
 from bot.storage import attempts, chats, marks, outbox, queue
 from bot.storage.database import ALIVE, Database
 
@@ -55,6 +58,7 @@ class Distributed:
         compose: Callable[[Chat, datetime], Awaitable[int]],
         poll: Callable[[datetime], Awaitable[None]],
         next_poll_at: Callable[[datetime], Awaitable[datetime | None]],
+        summarising: Summarising,
     ) -> None:
         self._settings = settings
         self._database = database
@@ -65,10 +69,12 @@ class Distributed:
         self._compose = compose
         self._poll = poll
         self._next_poll_at = next_poll_at
+        self._summarising = summarising
         self._app = App(connector=PsycopgConnector(conninfo=_conninfo(url), min_size=1, max_size=10))
         self._app.task(name="deliver")(self._deliver_one)
         self._app.task(name="compose")(self._compose_one)
         self._app.task(name="poll")(self._poll_one)
+        self._app.task(name="summarise")(self._summarise_some)
         self._working: list[asyncio.Task[None]] = []
 
     async def open(self) -> None:
@@ -117,6 +123,16 @@ class Distributed:
         with suppress(AlreadyEnqueued):
             await self._app.configure_task("poll", lock="arxiv", queueing_lock="poll").defer_async()
         return now + _LOOK_AGAIN
+
+    async def queue_summaries(self, now: datetime) -> datetime | None:
+        """Queue the summaries of what came since the last look and somebody wants."""
+        wanted = await self._summarising.wanted(now)
+        for batch in wanted.batches:
+            with suppress(AlreadyEnqueued):
+                task = self._app.configure_task("summarise", queueing_lock=f"summarise-{batch[0]}")
+                await task.defer_async(paper_ids=list(batch))
+        await self._summarising.looked_at(wanted)
+        return None
 
     async def _queue(self, task: str, chat_ids: Iterable[int]) -> None:
         jobs = [self._job(task, chat_id) for chat_id in chat_ids]
@@ -203,6 +219,10 @@ class Distributed:
 
     async def _poll_first(self) -> None:
         await self._poll(self._clock.now())
+        self._scheduler.wake("summarise")
+
+    async def _summarise_some(self, paper_ids: list[str]) -> None:
+        await self._scheduler.run(self._summarising.write([PaperId(paper_id) for paper_id in paper_ids]))
 
 
 def _chats(locks: Iterable[str]) -> set[int]:

@@ -297,10 +297,15 @@ async def subscriptions_by_chat(
     return found
 
 
+async def interests(connection: AsyncConnection) -> set[Interest]:
+    """What served chats want, each interest once however many have it."""
+    query = sa.select(subscriptions.c.query).join(chats).where(_served()).distinct()
+    return set(map(Interest.stored, (await connection.execute(query)).scalars()))
+
+
 async def followed_categories(connection: AsyncConnection) -> set[str]:
     """Every category that some served chat wants."""
-    query = sa.select(subscriptions.c.query).join(chats).where(_served()).distinct()
-    return {category for (stored,) in await connection.execute(query) for category in Interest.stored(stored).wanted}
+    return {category for interest in await interests(connection) for category in interest.wanted}
 
 
 async def add_operator(connection: AsyncConnection, platform: PlatformName, user_id: str, chat_id: int) -> None:

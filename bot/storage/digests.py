@@ -61,6 +61,11 @@ async def listed(connection: AsyncConnection, categories: Collection[str], since
     )
 
 
+async def listed_after(connection: AsyncConnection, after: datetime) -> list[Listing]:
+    """What was newly listed anywhere later than that, the sample left out."""
+    return await _listings(connection, listings.c.first_seen_at > after, listings.c.is_sample.is_(False))
+
+
 async def latest(connection: AsyncConnection, categories: Collection[str]) -> list[Listing]:
     """The latest stored announcement day of these categories."""
     scope = (listings.c.category.in_(categories), listings.c.is_sample.is_(False), _is_fresh())

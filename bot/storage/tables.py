@@ -62,6 +62,7 @@ listings = sa.Table(
     sa.Column("first_seen_at", Instant, nullable=False),
     sa.Column("is_sample", sa.Boolean, nullable=False),
     sa.Index(None, "category", "first_seen_at"),
+    sa.Index(None, "first_seen_at"),
 )
 
 # What is known of each polled feed.

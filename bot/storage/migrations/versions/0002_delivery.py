@@ -51,6 +51,7 @@ def upgrade() -> None:
     with op.batch_alter_table("digests") as digests:
         digests.add_column(sa.Column("announced_at", Instant(timezone=True)))
     op.create_index(op.f("ix_digests_chat_id_id"), "digests", ["chat_id", "id"])
+    op.create_index(op.f("ix_listings_first_seen_at"), "listings", ["first_seen_at"])
     if connection.dialect.name == "sqlite":
         with op.batch_alter_table(
             "digest_papers", recreate="always", table_kwargs={"sqlite_with_rowid": False}

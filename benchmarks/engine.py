@@ -11,7 +11,7 @@ import json
 import statistics
 import tempfile
 from collections import defaultdict
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Iterable
 from contextlib import AsyncExitStack
 from dataclasses import asdict, dataclass
 
@@ -109,16 +109,16 @@ async def _all_sent(load: Load, stub: TelegramProcess) -> Count:
 IN_TURNS = {"bare loop, send_message": bare_send_message, BARE: bare_port, "paperwire, SQLite": on_sqlite}
 
 
-async def measure(load: Load) -> list[Row]:
-    """Every engine on this load."""
+async def measure(load: Load, workers: Iterable[int] = (1, 2)) -> list[Row]:
+    """Every engine on this load, PostgreSQL with so many workers."""
     rates: defaultdict[str, list[float]] = defaultdict(list)
     for _ in range(RUNS):
         for name, run in IN_TURNS.items():
             async with telegram("canned") as stub:
                 rates[name].append(await run(load, stub))
-    for workers in (1, 2):
-        name = f"paperwire, PostgreSQL, {workers} worker{'s' if workers > 1 else ''}"
-        rates[name].append(await on_postgresql(load, workers))
+    for how_many in workers:
+        name = f"paperwire, PostgreSQL, {how_many} worker{'s' if how_many > 1 else ''}"
+        rates[name].append(await on_postgresql(load, how_many))
     found = {name: statistics.median(each) for name, each in rates.items()}
     return [Row(name, round(rate, 1), round(rate / found[BARE], 3)) for name, rate in found.items()]
 

@@ -1,8 +1,12 @@
 """Builders: a world for a test in a line or two."""
 
 import asyncio
+import tempfile
 from collections.abc import Coroutine
+from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, date, datetime, timedelta
+from functools import cache
+from pathlib import Path
 from typing import Any
 
 from bot.chats import Chat, PlatformName, Preferences
@@ -10,7 +14,7 @@ from bot.clock import Tick
 from bot.interests import Interest
 from bot.papers import Announced, AnnounceType, Paper, PaperId
 from bot.storage import chats, papers
-from bot.storage.database import Database
+from bot.storage.database import Database, open_database
 
 MONDAY = datetime(2026, 3, 2, 12, 0, tzinfo=UTC)
 TODAY = MONDAY.date()
@@ -64,6 +68,25 @@ class HandScheduler:
     async def settle(self) -> None:
         while self._tasks:
             await self._tasks.pop(0)
+
+
+@cache
+def _with_our_tables() -> bytes:
+    """A SQLite file with our tables, made once for all tests of a process: that is most of what opening one takes."""
+    with tempfile.TemporaryDirectory() as folder, ThreadPoolExecutor(1) as thread:
+        file = Path(folder) / "paperwire.db"
+        thread.submit(asyncio.run, _make(file)).result()  # a loop of its own: a test's may be running here
+        return file.read_bytes()
+
+
+async def _make(file: Path) -> None:
+    await (await open_database(f"sqlite:///{file}")).close()
+
+
+async def a_database(folder: Path, name: str = "paperwire.db") -> Database:
+    """A new SQLite database in a folder."""
+    (folder / name).write_bytes(_with_our_tables())
+    return await open_database(f"sqlite:///{folder / name}")
 
 
 def a_paper(number: int = 1, *categories: str, **facts: Any) -> Paper:

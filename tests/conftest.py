@@ -15,7 +15,7 @@ import pytest
 import sqlalchemy as sa
 
 from bot.storage.database import Database, open_database
-from tests.builders import HandClock
+from tests.builders import HandClock, a_database
 
 SHARED = Path(__file__).parents[2] / "shared" / "data"
 
@@ -50,7 +50,7 @@ def clock() -> HandClock:
 
 @pytest.fixture
 async def database(tmp_path: Path) -> AsyncIterator[Database]:
-    opened = await open_database(f"sqlite:///{tmp_path}/paperwire.db")
+    opened = await a_database(tmp_path)
     yield opened
     await opened.close()
 
@@ -91,9 +91,9 @@ async def _migrate(url: str) -> None:
 @pytest.fixture(params=["sqlite", "postgresql"])
 async def any_database(request: pytest.FixtureRequest, tmp_path: Path) -> AsyncIterator[Database]:
     """The same test on both databases."""
-    url = f"sqlite:///{tmp_path}/paperwire.db"
     if request.param == "postgresql":
-        url = request.getfixturevalue("new_migrated_postgres")()
-    opened = await open_database(url)
+        opened = await open_database(request.getfixturevalue("new_migrated_postgres")())
+    else:
+        opened = await a_database(tmp_path)
     yield opened
     await opened.close()

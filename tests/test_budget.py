@@ -88,7 +88,7 @@ bursts = st.lists(
 )
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=30, deadline=None)
 @given(bursts, st.lists(st.floats(0, 0.08), min_size=1, max_size=20))
 def test_no_load_breaks_a_limit(load: list[tuple[int, float]], delays: list[float]) -> None:
     taken = accepted(load, delays)

@@ -29,9 +29,9 @@ from bot.digests.compose import Composer
 from bot.locales import CatalogueName, phrases_of
 from bot.metrics import Metrics
 from bot.storage import chats, papers
-from bot.storage.database import Database, open_database
+from bot.storage.database import Database
 from bot.summaries.write import WRITERS, Summariser
-from tests.builders import HandClock, HandScheduler, a_chat, a_paper, announce
+from tests.builders import HandClock, HandScheduler, a_chat, a_database, a_paper, announce
 from tests.servers.arxiv import ArxivStub, Entry, atom_feed
 
 
@@ -149,7 +149,7 @@ async def a_room(folder: Path, *, is_open: bool = True) -> AsyncIterator[Room]:
     clock, scheduler = HandClock(), HandScheduler()
     came: list[tuple[PlatformName, Reply]] = []
     async with ArxivStub(now=clock.epoch) as arxiv:
-        database = await open_database(f"sqlite:///{folder}/room.db")
+        database = await a_database(folder, "room.db")
         client = ArxivClient("mailto:tests@example.org", clock)
         settings = Settings(
             access=AccessRules(open=is_open),
@@ -569,7 +569,7 @@ def test_whatever_is_said_or_pressed_there_is_an_answer_and_never_a_failure(tmp_
         runner.run(room.add_sample())
         runner.run(announce(room.database, room.clock.now(), *(a_paper(number, "cs.CL") for number in range(1, 30))))
 
-        @trials(max_examples=500, deadline=None)
+        @trials(max_examples=250, deadline=None)
         @given(PEOPLE, st.lists(TEXTS, min_size=2, max_size=2), st.lists(PRESSED, min_size=2, max_size=2))
         def check(who: dict[str, Any], said: list[str], pressed: list[str]) -> None:
             person = Person(room.desk, **who)

@@ -22,12 +22,12 @@ from bot.platforms.discord.render import render as render_discord
 from bot.platforms.telegram.render import render as render_telegram
 from bot.platforms.webchat.render import render as render_web
 from bot.storage import chats
-from bot.storage.database import Database, open_database
+from bot.storage.database import Database
 from bot.storage.digests import NewDigest, Receipt, add
 from bot.storage.tables import digest_papers, digests, messages, payloads
 from bot.summaries.write import WRITERS, Summariser
 from bot.summary import Summary
-from tests.builders import HandClock, a_chat, a_paper, announce
+from tests.builders import HandClock, a_chat, a_database, a_paper, announce
 
 RENDERS: dict[PlatformName, Render] = {"telegram": render_telegram, "discord": render_discord, "web": render_web}
 QUERIES = (["cs.CL"], ["cs.CL", "cs.AI"], ["cs.CV+cs.CL -cs.RO"], ["math.NT"])
@@ -100,7 +100,7 @@ async def a_crowd(database: Database, clock: HandClock) -> list[Chat]:
 async def test_together_each_chat_gets_what_it_gets_alone(tmp_path: Path) -> None:
     outcomes = []
     for name in ("together", "alone"):
-        clock, database = HandClock(), await open_database(f"sqlite:///{tmp_path}/{name}.db")
+        clock, database = HandClock(), await a_database(tmp_path, f"{name}.db")
         people = await a_crowd(database, clock)
         composer = a_composer(database, clock)
         for number in (10, 11):

@@ -4,12 +4,13 @@ import pytest
 
 from benchmarks.faults import A_CHAT_GETS, bad_days
 
-MESSAGES = 10_000
+MESSAGES = 2_000
+"""`python -m benchmarks.faults` sends 10,000."""
 REFUSED_FOR_THEIR_CONTENT = ("BUTTON_DATA_INVALID", "blocked it", "harmful", "50035", "too long", "parse entities")
 
 
-@pytest.mark.timeout(300)
-async def test_ten_thousand_messages_survive_platforms_of_which_a_fifth_of_all_answers_is_a_failure() -> None:
+@pytest.mark.timeout(120)
+async def test_messages_survive_platforms_of_which_a_fifth_of_all_answers_is_a_failure() -> None:
     result = await bad_days(MESSAGES)
     assert result.messages == MESSAGES
     assert result.faults > MESSAGES * 0.15

@@ -22,10 +22,11 @@ from bot.platforms.webchat.render import render
 from bot.platforms.webchat.send import Listeners, WebChatPlatform
 from bot.platforms.webchat.updates import WebChat, slug_of
 from bot.storage import chats, papers
-from bot.storage.database import Database, open_database
+from bot.storage.database import Database
 from bot.web.operations import Operations
 from bot.web.server import WebServer, build_web
 from bot.web.site import Site
+from tests.builders import a_database
 
 CARD = Card(
     paper_id="2600.00001",
@@ -108,7 +109,7 @@ async def running(
     look_again: float | None = None,
     grace: int = 5,
 ) -> AsyncIterator[World]:
-    database = await open_database(f"sqlite:///{folder}/web.db")
+    database = await a_database(folder, "web.db")
     clock, listeners = WallClock(), Listeners()
 
     async def new_thread(name: str) -> Chat:

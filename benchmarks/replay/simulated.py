@@ -16,6 +16,8 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
+import structlog
+
 # The platforms are loaded here, which the program does only where it needs them: whoever is forked from here has them.
 import bot.platforms.discord.updates
 import bot.platforms.telegram.updates  # noqa: F401
@@ -25,6 +27,7 @@ from bot.clock import Tick
 from bot.config import load_settings
 from bot.delivery import courier
 from bot.jobs import distributed
+from bot.jobs.scheduler import HEARTBEAT
 from bot.log import configure_logging
 from bot.storage.database import open_database
 
@@ -32,6 +35,8 @@ distributed._FETCH_AGAIN = 0.05
 """Real seconds until a worker sees a task of which it got no word; for simulated days production's two are too long."""
 courier.GATHER = 0
 """These are real seconds, too, and nobody measures how few commits a replay needs."""
+
+log = structlog.get_logger(__name__)
 
 _tracked: ContextVar[bool] = ContextVar("_tracked", default=False)
 
@@ -102,10 +107,14 @@ class SimulatedTime:
         self._due[name] = None
         try:
             wanted = await self._ticks[name](self._now)
-            if wanted is not None and (self._due[name] is None or wanted < self._due[name]):
-                self._due[name] = wanted
+        except Exception:
+            # As in life it is called again; and the replay goes on, to show what came of it.
+            log.exception("tick.failed", tick=name)
+            wanted = self._now + HEARTBEAT
         finally:
             self._running.discard(name)
+        if wanted is not None and (self._due[name] is None or wanted < self._due[name]):
+            self._due[name] = wanted
 
     async def obey(
         self, reader: asyncio.StreamReader, at_rest: Callable[[], list[str]], arm: Callable[[str], None]

@@ -34,7 +34,7 @@ LONGEST_WAIT = timedelta(seconds=30)
 """After this a reply is sent whatever the pace: whoever asked has long asked again."""
 GRACE = 6.0
 """Seconds that messages in flight are given at the end to be answered."""
-GATHER = 0.03
+GATHER = 0.04
 """Seconds that answers have to gather in, so that they share a commit."""
 _TRY_AGAIN = timedelta(seconds=10)
 _LOOK_AGAIN = timedelta(seconds=1)
@@ -55,12 +55,14 @@ class _Answer:
     chat: Chat
     message: Message
     outcome: Outcome
+    confirmed: str | None
+    """The id of a message that was sent with no more to say of it: so it is with nearly all."""
 
-    @property
-    def confirmed(self) -> str | None:
-        """The id of a message that was sent with no more to say of it: so it is with nearly all."""
-        has_more_to_say = self.message.stands_in or self.chat.inactive_because is not None or self.chat.shut
-        return self.outcome.message_id if isinstance(self.outcome, Sent) and not has_more_to_say else None
+
+def _answer(chat: Chat, message: Message, outcome: Outcome) -> _Answer:
+    has_more_to_say = message.stands_in or chat.inactive_because is not None or chat.shut
+    confirmed = outcome.message_id if isinstance(outcome, Sent) and not has_more_to_say else None
+    return _Answer(chat, message, outcome, confirmed)
 
 
 class Courier:
@@ -274,7 +276,7 @@ class Courier:
         self, connection: AsyncConnection, answers: Sequence[_Answer], now: datetime
     ) -> list[tuple[_Answer, Aftermath]]:
         """Write down what became of messages. One that makes trouble does not keep the others from being recorded."""
-        confirmed = {each.message.id: name for each in answers if (name := each.confirmed) is not None}
+        confirmed = {each.message.id: each.confirmed for each in answers if each.confirmed is not None}
         await attempts.sent(connection, confirmed, now)
         aftermaths = []
         for answer in answers:
@@ -351,7 +353,7 @@ class Courier:
         if isinstance(outcome, Sent):
             self._gate.heard(chat.platform)
             log.debug("message.sent", chat=chat.id, digest=message.digest_id, key=message.key, id=outcome.message_id)
-        answer = _Answer(chat, message, outcome)
+        answer = _answer(chat, message, outcome)
         self._answers.append(answer)
         if answer.confirmed is None:
             turn.queue.clear()  # the chat is looked at anew once this is on record

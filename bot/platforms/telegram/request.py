@@ -11,7 +11,6 @@ from telegram.request import BaseRequest, RequestData
 CONNECT_TIMEOUT, WRITE_TIMEOUT = 5.0, 20.0
 READ_TIMEOUT = 25.0
 """Seconds. Long, since a message whose answer we do not wait for may have been sent."""
-_CONNECTIONS = 200
 _JSON = {"Content-Type": "application/json"}
 
 NEVER_LEFT = (aiohttp.ClientConnectorError, aiohttp.ConnectionTimeoutError, aiohttp.ClientHttpProxyError)
@@ -81,7 +80,8 @@ class AiohttpRequest(BaseRequest):
 def _open(url: str) -> aiohttp.ClientSession:
     # Not with aiohttp's trust_env: that reads the environment anew, in a thread, for every request.
     return aiohttp.ClientSession(
-        connector=aiohttp.TCPConnector(limit=_CONNECTIONS),
+        # The courier says how much is in flight. A wait for a connection would look like a network that is away.
+        connector=aiohttp.TCPConnector(limit=0),
         cookie_jar=aiohttp.DummyCookieJar(),
         headers={"User-Agent": BaseRequest.USER_AGENT},
         proxy=_proxy_for(url),

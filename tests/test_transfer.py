@@ -67,8 +67,6 @@ ROWS: dict[str, list[dict[str, Any]]] = {
         {
             "category": "cs.CL",
             "next_poll_at": INSTANT,
-            "etag": '"x"',
-            "checksum": None,
             "built_at": None,
             "entries": 7,
             "new_at": None,

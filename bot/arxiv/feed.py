@@ -35,6 +35,10 @@ class FeedDocument:
     announced: tuple[Announced, ...]
     unreadable: int = 0
 
+    @property
+    def entries(self) -> int:
+        return len(self.announced) + self.unreadable
+
 
 def parse_feed(body: bytes) -> FeedDocument:
     """Read a feed; some 0.4 ms an entry, so a large one belongs in a thread.

@@ -2,15 +2,17 @@
 
 import asyncio
 import hashlib
-from collections.abc import Collection
-from dataclasses import replace
+from collections.abc import Collection, Iterable, Sequence
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
+from itertools import groupby
+from typing import Any
 
 import structlog
 from sqlalchemy.exc import SQLAlchemyError
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from bot.arxiv.client import Answer, ArxivClient, ArxivError, Reason, UnreachableError
+from bot.arxiv.client import Answer, ArxivClient, ArxivError, Reason, RefusedError, UnreachableError
 from bot.arxiv.feed import ARXIV_ZONE, BrokenFeedError, FeedDocument, parse_feed
 from bot.clock import Clock
 from bot.config import Arxiv
@@ -20,6 +22,14 @@ from bot.storage.feeds import Feed
 
 FIRST_RETRY = timedelta(minutes=5)
 LAST_RETRY = timedelta(hours=1)
+LIMIT = 2_000
+"""Entries of one document, counted over all its categories; what is more is cut off (https://info.arxiv.org/help/rss.html)."""
+ROOM = 1_000
+"""Entries that are asked for together, going by the last documents: the largest days have twice as many as others."""
+MOST_TOGETHER = 64
+SMALLEST = 20
+"""Entries that are reckoned for a feed at least: an empty one will not stay so."""
+NOT_EARLIER = timedelta(0)
 _ROWS_AT_ONCE = 200
 _MOST_FAILURES = 10
 _BUSY_FROM, _BUSY_UNTIL = 20, 3  # hours, US/Eastern
@@ -28,8 +38,65 @@ _QUIET_INTERVAL = timedelta(hours=1)
 log = structlog.get_logger(__name__)
 
 
+Group = tuple[str, ...]
+"""Categories that are asked for together, in their order."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Reading:
+    """The document that a request brought last: it saves reading it again, and decides nothing."""
+
+    etag: str | None
+    checksum: str
+
+
+def is_due(known: Iterable[Feed], now: datetime) -> bool:
+    """Whether one of these feeds is to be asked."""
+    return any(feed.next_poll_at <= now for feed in known)
+
+
+def earliest(known: Iterable[Feed]) -> datetime | None:
+    """When the feed that is due first is due."""
+    return min((feed.next_poll_at for feed in known), default=None)
+
+
+def groups(known: Iterable[Feed], now: datetime, earlier: timedelta) -> list[Group]:
+    """The feeds that are due, as they go together; with them what is due so much later, for it costs nothing more.
+
+    Together are never more than `ROOM` entries, going by their last documents. Those that were never read are asked
+    by themselves; and those that fail, ever fewer together, until the one is alone that spoils the others.
+    """
+    found: list[Group] = []
+    for (failures, _), alike in groupby(sorted(known, key=_kind), key=_kind):
+        several = list(alike)
+        if not is_due(several, now):
+            continue
+        most = min(max(len(several) >> failures, 1), MOST_TOGETHER)
+        group: list[Feed] = []
+        for feed in several:
+            if feed.next_poll_at > now + earlier:
+                continue
+            if group and (len(group) == most or sum(map(_expected, [*group, feed])) > ROOM):
+                found.append(tuple(each.category for each in group))
+                group = []
+            group.append(feed)
+        found.append(tuple(each.category for each in group))
+    return found
+
+
+def _kind(feed: Feed) -> tuple[int, bool]:
+    return feed.failures, feed.read_at is None
+
+
+def _expected(feed: Feed) -> int:
+    return max(feed.entries, SMALLEST)
+
+
 class FeedPoller:
-    """Keeps the followed categories' feeds read."""
+    """Keeps the followed categories' feeds read, several in one request.
+
+    A category has its own row (when to ask again, what was read last, since when it fails), whatever it is asked with.
+    """
 
     def __init__(self, database: Database, client: ArxivClient, clock: Clock, settings: Arxiv) -> None:
         self._database = database
@@ -38,37 +105,44 @@ class FeedPoller:
         self._settings = settings
         self._out_of_reach = False
         self._known: set[str] = set()
+        self._read_last: dict[Group, _Reading] = {}
 
     async def tick(self, now: datetime) -> datetime | None:
-        """Ask the one feed that is due first, if any; when to come back."""
-        due = await self._next_due(now)
-        if due is None or due.next_poll_at > now:
-            return due.next_poll_at if due else None
+        """Ask the feeds that are due first, if any, in one request; when to come back."""
+        feeds_known = await self._feeds(now)
+        if not is_due(feeds_known, now):
+            return earliest(feeds_known)
         if self._client.free_at <= now:
-            await self.poll(due)
+            await self._poll_first(feeds_known, now)
         return self._client.free_at
 
     async def poll_first(self, now: datetime) -> None:
-        """Ask the one feed that is due first, if any, waiting for the client's turn."""
-        due = await self._next_due(now)
-        if due is not None and due.next_poll_at <= now:
-            await self.poll(due)
+        """Ask the feeds that are due first, if any, in one request, waiting for the client's turn."""
+        await self._poll_first(await self._feeds(now), now)
 
     async def next_poll_at(self, now: datetime) -> datetime | None:
         """When the feed that is due first is due."""
-        due = await self._next_due(now)
-        return due.next_poll_at if due else None
+        return earliest(await self._feeds(now))
 
-    async def _next_due(self, now: datetime) -> Feed | None:
+    async def _poll_first(self, feeds_known: Sequence[Feed], now: datetime) -> None:
+        # What is due a little later comes along: so they stay together from then on.
+        if together := groups(feeds_known, now, (next_poll_at(now, self._interval) - now) / 2):
+            await self.poll(together[0])
+
+    @property
+    def _interval(self) -> timedelta:
+        return timedelta(minutes=self._settings.poll_minutes)
+
+    async def _feeds(self, now: datetime) -> list[Feed]:
         async with self._database.read() as connection:
             categories = await self._followed(connection)
-            due = await feeds.next_due(connection, categories)
+            known = await feeds.get(connection, categories)
         if not categories <= self._known:
             async with self._database.write() as connection:
                 await feeds.follow(connection, categories, now)
-                due = await feeds.next_due(connection, categories)
+                known = await feeds.get(connection, categories)
             self._known |= categories
-        return due
+        return known
 
     async def _followed(self, connection: AsyncConnection) -> set[str]:
         return await chats.followed_categories(connection) | set(self._settings.default_categories)
@@ -78,66 +152,91 @@ class FeedPoller:
         now = self._clock.now()
         async with self._database.write() as connection:
             await feeds.follow(connection, categories, now)
-        for category in categories:
-            # Each one read anew: where arXiv was just out of reach the others were put off, too.
+        while True:
+            # Read anew each time: where arXiv was just out of reach the others were put off, too.
             async with self._database.read() as connection:
-                (feed,) = await feeds.get(connection, [category])
-            if feed.next_poll_at <= now:
-                await self.poll(feed)
+                known = await feeds.get(connection, categories)
+            if not (together := groups(known, now, NOT_EARLIER)):
+                return
+            await self.poll(together[0])
 
-    async def poll(self, feed: Feed) -> None:
-        """Ask one feed and keep what comes of it. A failure is recorded, backs off, and loses nothing."""
+    async def poll(self, group: Group) -> None:
+        """Ask these feeds in one request and keep what comes of it. A failure is recorded, backs off, loses nothing.
+
+        What does not go together, for it is too much or arXiv does not know one of them, is asked in halves.
+        """
+        known, categories = await self._known_of(group), "+".join(group)
+        last = self._read_last.get(group)
         try:
-            answer = await self._client.get(f"{self._settings.feed_url}/{feed.category}", etag=feed.etag)
-            document = await self._read(feed, answer)
-            await self._succeeded(feed, answer, document)
+            answer = await self._client.get(f"{self._settings.feed_url}/{categories}", etag=last.etag if last else None)
+            document = await self._read(answer, last)
+            if document is not None and document.entries >= LIMIT and len(group) > 1:
+                return await self._halves(group)
+            await self._succeeded(known, answer, document)
+        except RefusedError as error:
+            if len(group) > 1:
+                return await self._halves(group)
+            await self._failed(known, error)
         except ArxivError as error:
-            await self._failed(feed, error)
+            await self._failed(known, error)
         except SQLAlchemyError:
             raise
         except Exception as error:
             # Whatever a document does to us, it must not keep the other feeds from being asked.
-            log.exception("feed.failed", category=feed.category)
-            await self._failed(feed, BrokenFeedError(repr(error)))
+            log.exception("feed.failed", categories=categories)
+            await self._failed(known, BrokenFeedError(repr(error)))
 
-    async def _read(self, feed: Feed, answer: Answer) -> FeedDocument | None:
+    async def _halves(self, group: Group) -> None:
+        middle = len(group) // 2
+        for half in (group[:middle], group[middle:]):
+            await self.poll(half)
+
+    async def _known_of(self, group: Group) -> list[Feed]:
+        async with self._database.read() as connection:
+            return await feeds.get(connection, group)
+
+    async def _read(self, answer: Answer, last: _Reading | None) -> FeedDocument | None:
         """The document, or None where it is the one that was read last time."""
-        if answer.unchanged or _checksum(answer.body) == feed.checksum:
+        if answer.unchanged or (last is not None and _checksum(answer.body) == last.checksum):
             return None
         return await asyncio.to_thread(parse_feed, answer.body)
 
-    async def _succeeded(self, feed: Feed, answer: Answer, document: FeedDocument | None) -> None:
+    async def _succeeded(self, known: Sequence[Feed], answer: Answer, document: FeedDocument | None) -> None:
         now = self._clock.now()
-        known = replace(
-            feed,
-            next_poll_at=next_poll_at(now, timedelta(minutes=self._settings.poll_minutes)),
-            read_at=now,
-            failing_since=None,
-            failures=0,
-            error=None,
-        )
+        again: dict[str, Any] = {
+            "next_poll_at": next_poll_at(now, self._interval),
+            "read_at": now,
+            "failing_since": None,
+            "failures": 0,
+            "error": None,
+        }
+        read = [replace(feed, **again) for feed in known]
         if document is not None:
             # What stood in a feed before its first reading was announced then: who subscribed since is not owed it.
-            seen_at = now if feed.read_at else min(document.built_at, now)
+            seen_at = now if known[0].read_at else min(document.built_at, now)
             new = await self._store(document, seen_at)
-            known = replace(
-                known,
-                # A document with entries that make no sense is read again next time: they may be mended, or we.
-                etag=None if document.unreadable else answer.etag,
-                checksum=None if document.unreadable else _checksum(answer.body),
-                built_at=document.built_at,
-                entries=len(document.announced),
-                new_at=now if new else feed.new_at,
-            )
-            log.info("feed.read", category=feed.category, entries=len(document.announced), new=new)
-            log.debug("feed.papers", category=feed.category, papers=[each.paper.id for each in document.announced])
+            read = [_having_read(feed, document, new_at=now if new else feed.new_at) for feed in read]
+            self._remember(tuple(feed.category for feed in known), answer, document)
+            categories = "+".join(feed.category for feed in known)
+            log.info("feed.read", categories=categories, entries=document.entries, new=new)
+            log.debug("feed.papers", categories=categories, papers=[each.paper.id for each in document.announced])
             if document.unreadable:
-                log.warning("feed.entries_unreadable", category=feed.category, entries=document.unreadable)
+                log.warning("feed.entries_unreadable", categories=categories, entries=document.unreadable)
+            if document.entries >= LIMIT:
+                log.warning("feed.cut", categories=categories, entries=document.entries)
         async with self._database.write() as connection:
-            await feeds.put(connection, known)
+            for feed in read:
+                await feeds.put(connection, feed)
         if self._out_of_reach:
             self._out_of_reach = False
             log.info("arxiv.reached_again")
+
+    def _remember(self, group: Group, answer: Answer, document: FeedDocument) -> None:
+        """That this was read; but with entries that make no sense it is read again: they may be mended, or we."""
+        if document.unreadable:
+            self._read_last.pop(group, None)
+        else:
+            self._read_last[group] = _Reading(answer.etag, _checksum(answer.body))
 
     async def _store(self, document: FeedDocument, seen_at: datetime) -> int:
         """All of a document or nothing of it; row by row it would hold the event loop."""
@@ -148,15 +247,15 @@ class FeedPoller:
                 new += await papers.add_announced(connection, batch, seen_at)
         return new
 
-    async def _failed(self, feed: Feed, error: ArxivError) -> None:
+    async def _failed(self, asked: Sequence[Feed], error: ArxivError) -> None:
         now = self._clock.now()
-        until = now + min(FIRST_RETRY * 2**feed.failures, LAST_RETRY)
-        affected = [feed]
+        until = now + min(FIRST_RETRY * 2 ** max(feed.failures for feed in asked), LAST_RETRY)
+        affected = list(asked)
         if isinstance(error, UnreachableError):
             # The others that are due would find the same: they wait too, instead of knocking one after the other.
             async with self._database.read() as connection:
                 known = await feeds.get(connection, await self._followed(connection))
-            affected += [each for each in known if each.next_poll_at <= now and each.category != feed.category]
+            affected += [each for each in known if each.next_poll_at <= now and each not in asked]
         async with self._database.write() as connection:
             for each in affected:
                 await feeds.put(connection, _failing(each, error.reason, now, until))
@@ -164,7 +263,8 @@ class FeedPoller:
             self._out_of_reach = isinstance(error, UnreachableError)
             # Of a network that is away the operating system's words say no more; of a bad document the detail matters.
             reason = error.reason if self._out_of_reach else str(error)
-            log.warning("arxiv.not_read", category=feed.category, reason=reason, next_try=f"{until:%H:%M} UTC")
+            categories = "+".join(feed.category for feed in asked)
+            log.warning("arxiv.not_read", categories=categories, reason=reason, next_try=f"{until:%H:%M} UTC")
 
 
 def next_poll_at(now: datetime, interval: timedelta) -> datetime:
@@ -174,6 +274,11 @@ def next_poll_at(now: datetime, interval: timedelta) -> datetime:
     """
     hour = now.astimezone(ARXIV_ZONE).hour
     return now + (interval if hour >= _BUSY_FROM or hour < _BUSY_UNTIL else max(interval, _QUIET_INTERVAL))
+
+
+def _having_read(feed: Feed, document: FeedDocument, *, new_at: datetime | None) -> Feed:
+    entries = sum(feed.category in each.paper.categories for each in document.announced)
+    return replace(feed, built_at=document.built_at, entries=entries, new_at=new_at)
 
 
 def _failing(feed: Feed, reason: Reason, now: datetime, until: datetime) -> Feed:

@@ -18,8 +18,6 @@ class Feed:
 
     category: str
     next_poll_at: datetime
-    etag: str | None = None
-    checksum: str | None = None
     built_at: datetime | None = None
     entries: int = 0
     new_at: datetime | None = None
@@ -27,6 +25,9 @@ class Feed:
     failing_since: datetime | None = None
     failures: int = 0
     error: str | None = None
+
+
+_OF_A_FEED = [feeds.c[name] for name in Feed.__slots__]
 
 
 def _feed_from(row: sa.Row[Any]) -> Feed:
@@ -40,16 +41,9 @@ async def follow(connection: AsyncConnection, categories: Iterable[str], now: da
         await connection.execute(insert(connection, feeds).on_conflict_do_nothing(), rows)
 
 
-async def next_due(connection: AsyncConnection, categories: Iterable[str]) -> Feed | None:
-    """Of these categories the feed that is to be asked first."""
-    query = sa.select(feeds).where(feeds.c.category.in_(list(categories))).order_by(feeds.c.next_poll_at).limit(1)
-    row = (await connection.execute(query)).first()
-    return _feed_from(row) if row else None
-
-
 async def get(connection: AsyncConnection, categories: Iterable[str]) -> list[Feed]:
     """What is known of these categories' feeds, by name."""
-    query = sa.select(feeds).where(feeds.c.category.in_(list(categories))).order_by(feeds.c.category)
+    query = sa.select(*_OF_A_FEED).where(feeds.c.category.in_(list(categories))).order_by(feeds.c.category)
     return [_feed_from(row) for row in await connection.execute(query)]
 
 

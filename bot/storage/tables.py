@@ -71,8 +71,6 @@ feeds = sa.Table(
     metadata,
     sa.Column("category", sa.Text, primary_key=True),
     sa.Column("next_poll_at", Instant, nullable=False),
-    sa.Column("etag", sa.Text),
-    sa.Column("checksum", sa.Text),
     sa.Column("built_at", Instant),
     sa.Column("entries", sa.Integer, nullable=False, server_default="0"),
     sa.Column("new_at", Instant),

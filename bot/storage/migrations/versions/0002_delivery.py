@@ -48,6 +48,9 @@ def upgrade() -> None:
         chats.add_column(sa.Column("inactive_since", Instant(timezone=True)))
         chats.add_column(sa.Column("shut", sa.Integer(), nullable=False, server_default="0"))
         chats.add_column(sa.Column("probe_at", Instant(timezone=True)))
+    with op.batch_alter_table("feeds") as feeds:
+        feeds.drop_column("etag")
+        feeds.drop_column("checksum")
     with op.batch_alter_table("digests") as digests:
         digests.add_column(sa.Column("announced_at", Instant(timezone=True)))
     op.create_index(op.f("ix_digests_chat_id_id"), "digests", ["chat_id", "id"])

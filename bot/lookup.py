@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 
-from bot.arxiv.api import fetch_papers
+from bot.arxiv.by_id import find_papers
 from bot.arxiv.client import ArxivClient, ArxivError
 from bot.cards.reply import Reply, card_of
 from bot.cards.terminal import as_text
@@ -54,7 +54,7 @@ async def _fetched(settings: Settings, paper_id: PaperId) -> Paper | None:
         return None
     client = ArxivClient(settings.arxiv.contact, WallClock())
     try:
-        return (await fetch_papers(client, settings.arxiv.api_url, [paper_id])).get(paper_id)
+        return (await find_papers(client, settings.arxiv, [paper_id])).get(paper_id)
     except ArxivError as error:
         phrases = phrases_of("en")
         raise PaperwireError(phrases("paper.unreachable", reason=phrases(f"arxiv.{error.reason}"))) from error

@@ -4,7 +4,7 @@ import re
 import unicodedata
 from collections.abc import Iterator
 from dataclasses import dataclass
-from datetime import date
+from datetime import date, datetime
 from typing import Literal, NewType
 
 PaperId = NewType("PaperId", str)
@@ -26,6 +26,14 @@ _ID = re.compile(
 # What ids stand behind in links: arxiv.org/abs|pdf|html, alphaxiv, ar5iv, huggingface.co/papers, papers.cool, doi.org.
 _LINK = re.compile(r"(?<![\w-])(?:abs|pdf|html|format|papers|arxiv|overview|10\.48550)/", re.I)
 _LONGEST_TEXT = 20_000
+
+_URL_SIGN = r"(?:[\w./?#&=%~+:@;,!*()-]|\\[_%#&~])"
+_WEB_LINK = re.compile(
+    # Code is often named without a scheme; anything else needs one to be a link.
+    r"(?<![\w./@-])(?:https://|(?:http://)?(?=(?:www\.)?(?:github|gitlab)\.com/\w|[\w-]+\.github\.io\b))"
+    rf"(?P<host>(?:[\w-]+\.)+[a-z]{{2,}})(?![\w@-])(?P<rest>(?::\d+)?(?:[/?#]{_URL_SIGN}{{0,2000}})?)",
+    re.I | re.A,
+)
 
 
 class BadPaperId(ValueError):
@@ -67,7 +75,10 @@ def is_sample(paper_id: PaperId) -> bool:
 
 @dataclass(frozen=True, slots=True)
 class Paper:
-    """The facts, as arXiv gave them last. `categories` begins with the primary one."""
+    """The facts, as arXiv gave them last.
+
+    `categories` begins with the primary one; `version` is how many were published; `doi` is the publisher's.
+    """
 
     id: PaperId
     version: int
@@ -78,10 +89,17 @@ class Paper:
     licence: str | None = None
     comment: str | None = None
     withdrawn: bool = False
+    journal_ref: str | None = None
+    doi: str | None = None
 
     @property
     def primary(self) -> str:
         return self.categories[0]
+
+    @property
+    def links(self) -> tuple[str, ...]:
+        """Where its code, data or project page is, as its comment and abstract say."""
+        return find_links(f"{self.comment or ''}\n{self.abstract}")
 
     @property
     def is_sample(self) -> bool:
@@ -109,13 +127,39 @@ class Announced:
     day: date
 
 
-def looks_withdrawn(abstract: str) -> bool:
-    """Whether an abstract is a withdrawal notice: feeds carry no other sign of it."""
-    return (
-        re.match(
-            r"\W*this (?:paper|article|submission|manuscript|work) (?:has been|is|was) withdrawn",
-            abstract,
-            re.I,
-        )
-        is not None
-    )
+@dataclass(frozen=True, slots=True)
+class Submission:
+    """A Paper as a search or a sweep finds it, with when its first version was submitted (aware UTC).
+
+    `changed_on` is the day (UTC) on which its record last changed, which OAI-PMH alone tells.
+    """
+
+    paper: Paper
+    submitted_at: datetime
+    changed_on: date | None = None
+
+
+def looks_withdrawn(abstract: str, comment: str | None = None) -> bool:
+    """Whether an abstract is a withdrawal notice, or a comment speaks of one. Feeds have no comments."""
+    notice = r"\W*this (?:paper|article|submission|manuscript|work) (?:has been|is|was) withdrawn"
+    return bool(re.match(notice, abstract, re.I) or re.search(r"\bwithdrawn\b", comment or "", re.I))
+
+
+def find_links(text: str) -> tuple[str, ...]:
+    r"""The web pages that a text names, each once and in order, none of arXiv's own.
+
+    Links need `https://`, but for those to GitHub, GitLab and pages there; `\url{…}` and `\href{…}{…}` are understood.
+    """
+    found: dict[str, None] = {}
+    for match in _WEB_LINK.finditer(text[:_LONGEST_TEXT]):
+        host = match["host"].lower()
+        if host != "arxiv.org" and not host.endswith(".arxiv.org"):
+            found[f"https://{host}{_without_punctuation(match['rest'].replace(chr(92), ''))}"] = None
+    return tuple(found)
+
+
+def _without_punctuation(end: str) -> str:
+    """The end of a link without what belongs to the sentence around it: a full stop, the bracket that it stands in."""
+    while end and (end[-1] in ".,;:!?*" or (end[-1] == ")" and end.count(")") > end.count("("))):
+        end = end[:-1]
+    return end

@@ -45,6 +45,7 @@ def terminal(tmp_path: Path, arxiv: ArxivStub) -> Terminal:
     return Terminal(tmp_path, {}).with_settings(
         arxiv__feed_url=f"{arxiv.url}/atom",
         arxiv__api_url=f"{arxiv.url}/api/query",
+        arxiv__oai_url=f"{arxiv.url}/oai",
         database__url=f"sqlite:///{tmp_path}/paperwire.db",
     )
 
@@ -84,14 +85,14 @@ async def test_a_paper_is_fetched_and_shown(terminal: Terminal, arxiv: ArxivStub
 
 async def test_a_stored_paper_is_shown_without_arxiv_and_without_control_characters(terminal: Terminal) -> None:
     await a_stored_chat(terminal.folder)
-    done = await terminal.with_settings(arxiv__api_url=NOBODY).runs("paper", "2603.00001")
+    done = await terminal.with_settings(arxiv__api_url=NOBODY, arxiv__oai_url=NOBODY).runs("paper", "2603.00001")
     assert done.code == 0
     assert "A [31mred[0m paper" in done.out
     assert "\x1b" not in done.out
 
 
 async def test_a_paper_that_cannot_be_shown_is_one_line_and_exit_code_1(terminal: Terminal) -> None:
-    off = terminal.with_settings(arxiv__api_url=NOBODY)
+    off = terminal.with_settings(arxiv__api_url=NOBODY, arxiv__oai_url=NOBODY)
     bad, unknown, down, sample = await asyncio.gather(
         terminal.runs("paper", "12345"),
         terminal.runs("paper", "2603.99999"),

@@ -308,6 +308,7 @@ class Harness:
             "PAPERWIRE_ACCESS__OPEN": "true",
             "PAPERWIRE_ARXIV__FEED_URL": f"{self.arxiv.url}/atom",
             "PAPERWIRE_ARXIV__API_URL": f"{self.arxiv.url}/api/query",
+            "PAPERWIRE_ARXIV__OAI_URL": f"{self.arxiv.url}/oai",
             "PAPERWIRE_ARXIV__DEFAULT_CATEGORIES": "[]",
             "PAPERWIRE_TELEGRAM__TOKEN": self.telegram.stub.token,
             "PAPERWIRE_TELEGRAM__BASE_URL": self.telegram.stub.api_url,

@@ -5,12 +5,27 @@ from difflib import get_close_matches
 from functools import cache
 from pathlib import Path
 
+# Of two names for one category this is the one that arXiv gives its papers first (CATEGORY_ALIASES of arxiv-base).
+_ALIASES = {
+    "cs.NA": "math.NA",
+    "cs.SY": "eess.SY",
+    "math.IT": "cs.IT",
+    "math.MP": "math-ph",
+    "q-fin.EC": "econ.GN",
+    "stat.TH": "math.ST",
+}
+
 
 @cache
 def categories() -> dict[str, str]:
     """Every category that takes submissions, with its English name."""
     found: dict[str, str] = json.loads(Path(__file__).with_name("taxonomy.json").read_text("utf-8"))
     return found
+
+
+def canonical(category: str) -> str:
+    """The one name of a category that has two: papers in either are always in both."""
+    return _ALIASES.get(category, category)
 
 
 def nearest(text: str, at_most: int = 3) -> list[str]:

@@ -1,6 +1,6 @@
 """/digest and /paper, and the buttons under a card and a digest."""
 
-from bot.arxiv.api import fetch_papers
+from bot.arxiv.by_id import find_papers
 from bot.arxiv.client import ArxivError
 from bot.cards.latex import readable
 from bot.cards.reply import Reply, card_of
@@ -63,7 +63,7 @@ async def paper(context: Context) -> Reply:
     trouble = ""
     if missing:
         try:
-            fetched = await fetch_papers(services.client, services.settings.arxiv.api_url, missing)
+            fetched = await find_papers(services.client, services.settings.arxiv, missing)
         except ArxivError as error:
             trouble = context.phrases("paper.unreachable", reason=context.phrases(f"arxiv.{error.reason}"))
         else:

@@ -38,21 +38,30 @@ async def add_announced(connection: AsyncConnection, announced: Sequence[Announc
 
 
 async def add(connection: AsyncConnection, new: Iterable[Paper], seen_at: datetime) -> None:
-    """Store papers; what is already known of the same or a higher version stays, but for a comment that was missing."""
+    """Store papers. A higher version replaces the facts, a lower one adds only what was missing.
+
+    A source that does not tell a fact (a feed has no comment, a listing no licence) never erases it.
+    """
     rows = {paper.id: _row(paper, seen_at) for paper in new}
     if not rows:
         return
     statement = insert(connection, papers)
     fresh = statement.excluded
-    newer = fresh.version > papers.c.version
-    facts = ("version", "title", "abstract", "authors", "licence", "withdrawn", "updated_at")
+    newer, as_new = fresh.version > papers.c.version, fresh.version >= papers.c.version
+    facts = ("version", "title", "abstract", "authors", "updated_at")
+    may_be_missing = ("licence", "comment", "journal_ref", "doi")
+    seen_withdrawn = sa.case((as_new, sa.or_(papers.c.withdrawn, fresh.withdrawn)), else_=papers.c.withdrawn)
     await connection.execute(
         statement.on_conflict_do_update(
             index_elements=["id"],
             set_={
                 **{name: sa.case((newer, fresh[name]), else_=papers.c[name]) for name in facts},
-                "categories": sa.case((fresh.version >= papers.c.version, fresh.categories), else_=papers.c.categories),
-                "comment": sa.func.coalesce(sa.case((newer, fresh.comment)), papers.c.comment, fresh.comment),
+                **{
+                    name: sa.func.coalesce(sa.case((as_new, fresh[name])), papers.c[name], fresh[name])
+                    for name in may_be_missing
+                },
+                "categories": sa.case((as_new, fresh.categories), else_=papers.c.categories),
+                "withdrawn": sa.case((newer, fresh.withdrawn), else_=seen_withdrawn),
             },
         ),
         list(rows.values()),
@@ -71,6 +80,8 @@ def _row(paper: Paper, seen_at: datetime) -> dict[str, Any]:
         "comment": paper.comment,
         "withdrawn": paper.withdrawn,
         "updated_at": seen_at,
+        "journal_ref": paper.journal_ref,
+        "doi": paper.doi,
     }
 
 
@@ -85,6 +96,8 @@ def paper_from(row: sa.Row[Any]) -> Paper:
         licence=row.licence,
         comment=row.comment,
         withdrawn=row.withdrawn,
+        journal_ref=row.journal_ref,
+        doi=row.doi,
     )
 
 

@@ -49,6 +49,8 @@ papers = sa.Table(
     sa.Column("comment", sa.Text),
     sa.Column("withdrawn", sa.Boolean, nullable=False),
     sa.Column("updated_at", Instant, nullable=False),
+    sa.Column("journal_ref", sa.Text),
+    sa.Column("doi", sa.Text),
 )
 
 # A paper as it first came to one of its categories, one row an announcement type.

@@ -135,6 +135,8 @@ class Arxiv(_Section):
     contact: str = "https://github.com/paperwire/paperwire"
     default_categories: tuple[str, ...] = ("cs.AI", "cs.CL", "cs.CV", "cs.LG")
     poll_minutes: int = Field(15, ge=5, le=24 * 60)
+    sweep_days: int = Field(7, ge=0, le=30)
+    """Announcement days that are compared with arXiv's records every day; 0: none."""
 
 
 class Telegram(_Section):

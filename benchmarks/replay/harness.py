@@ -310,6 +310,7 @@ class Harness:
             "PAPERWIRE_ARXIV__API_URL": f"{self.arxiv.url}/api/query",
             "PAPERWIRE_ARXIV__OAI_URL": f"{self.arxiv.url}/oai",
             "PAPERWIRE_ARXIV__DEFAULT_CATEGORIES": "[]",
+            "PAPERWIRE_ARXIV__SWEEP_DAYS": "0",
             "PAPERWIRE_TELEGRAM__TOKEN": self.telegram.stub.token,
             "PAPERWIRE_TELEGRAM__BASE_URL": self.telegram.stub.api_url,
             "PAPERWIRE_DISCORD__TOKEN": self.discord.stub.token,

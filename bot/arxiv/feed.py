@@ -4,15 +4,14 @@ import re
 from dataclasses import dataclass
 from datetime import UTC, date, datetime
 from typing import Any, get_args
-from zoneinfo import ZoneInfo
 
 import feedparser
 
 from bot.arxiv.client import ArxivError
+from bot.arxiv.schedule import day_of
 from bot.cards.latex import readable
 from bot.papers import Announced, AnnounceType, Paper, find_paper_ids, looks_withdrawn
 
-ARXIV_ZONE = ZoneInfo("US/Eastern")
 _TYPES: dict[str, AnnounceType] = {each: each for each in get_args(AnnounceType)}
 _SUMMARY = re.compile(r"^arXiv:\S+\s+Announce Type:.*?\n\s*Abstract:\s*", re.S)
 # A feed needs no document type, and one that has it can hide a bomb of entities. It can only stand before the root.
@@ -106,7 +105,7 @@ def _day(entry: Any, built_at: datetime) -> date:
     try:
         return date.fromisoformat(entry.get("published", "")[:10])
     except ValueError:
-        return built_at.astimezone(ARXIV_ZONE).date()
+        return day_of(built_at)
 
 
 def authors_from(creator: str) -> tuple[str, ...]:

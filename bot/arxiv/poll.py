@@ -13,7 +13,9 @@ from sqlalchemy.exc import SQLAlchemyError
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from bot.arxiv.client import Answer, ArxivClient, ArxivError, Reason, RefusedError, UnreachableError
-from bot.arxiv.feed import ARXIV_ZONE, BrokenFeedError, FeedDocument, parse_feed
+from bot.arxiv.feed import BrokenFeedError, FeedDocument, parse_feed
+from bot.arxiv.schedule import ARXIV_ZONE
+from bot.arxiv.sweep import Sweeper
 from bot.clock import Clock
 from bot.config import Arxiv
 from bot.storage import chats, feeds, papers
@@ -103,31 +105,38 @@ class FeedPoller:
         self._client = client
         self._clock = clock
         self._settings = settings
+        self._sweeper = Sweeper(database, client, clock, settings)
         self._out_of_reach = False
         self._known: set[str] = set()
         self._read_last: dict[Group, _Reading] = {}
 
     async def tick(self, now: datetime) -> datetime | None:
-        """Ask the feeds that are due first, if any, in one request; when to come back."""
+        """Ask the feeds that are due first in one request, or sweep a category; when to come back."""
         feeds_known = await self._feeds(now)
-        if not is_due(feeds_known, now):
-            return earliest(feeds_known)
+        due_at = self._due_at(feeds_known, now)
+        if due_at is None or due_at > now:
+            return due_at
         if self._client.free_at <= now:
             await self._poll_first(feeds_known, now)
         return self._client.free_at
 
     async def poll_first(self, now: datetime) -> None:
-        """Ask the feeds that are due first, if any, in one request, waiting for the client's turn."""
+        """The same once, waiting for the client's turn."""
         await self._poll_first(await self._feeds(now), now)
 
     async def next_poll_at(self, now: datetime) -> datetime | None:
-        """When the feed that is due first is due."""
-        return earliest(await self._feeds(now))
+        """When the next feed is due, or the next sweep."""
+        return self._due_at(await self._feeds(now), now)
+
+    def _due_at(self, feeds_known: Sequence[Feed], now: datetime) -> datetime | None:
+        return min(filter(None, (earliest(feeds_known), self._sweeper.next_at(feeds_known, now))), default=None)
 
     async def _poll_first(self, feeds_known: Sequence[Feed], now: datetime) -> None:
         # What is due a little later comes along: so they stay together from then on.
         if together := groups(feeds_known, now, (next_poll_at(now, self._interval) - now) / 2):
             await self.poll(together[0])
+        elif (feed := self._sweeper.due(feeds_known, now)) is not None:
+            await self._sweeper.sweep(feed, now)
 
     @property
     def _interval(self) -> timedelta:
@@ -210,7 +219,7 @@ class FeedPoller:
             "failures": 0,
             "error": None,
         }
-        read = [replace(feed, **again) for feed in known]
+        read = [replace(feed, **again, first_read_at=feed.first_read_at or now) for feed in known]
         if document is not None:
             # What stood in a feed before its first reading was announced then: who subscribed since is not owed it.
             seen_at = now if known[0].read_at else min(document.built_at, now)

@@ -2,7 +2,7 @@
 
 from collections.abc import Iterable
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import date, datetime
 from typing import Any
 
 import sqlalchemy as sa
@@ -14,7 +14,10 @@ from bot.storage.tables import feeds
 
 @dataclass(frozen=True, slots=True)
 class Feed:
-    """One category's feed as last met. `read_at` is None until it was read once; `error` is None while it answers."""
+    """One category's feed as last met. `read_at` is None until it was read once; `error` is None while it answers.
+
+    `swept_until`: up to this announcement day its papers were compared with arXiv's records.
+    """
 
     category: str
     next_poll_at: datetime
@@ -25,6 +28,8 @@ class Feed:
     failing_since: datetime | None = None
     failures: int = 0
     error: str | None = None
+    first_read_at: datetime | None = None
+    swept_until: date | None = None
 
 
 _OF_A_FEED = [feeds.c[name] for name in Feed.__slots__]
@@ -47,9 +52,15 @@ async def get(connection: AsyncConnection, categories: Iterable[str]) -> list[Fe
     return [_feed_from(row) for row in await connection.execute(query)]
 
 
+async def swept(connection: AsyncConnection, category: str, until: date) -> None:
+    """A category was compared up to this announcement day."""
+    await connection.execute(sa.update(feeds).where(feeds.c.category == category).values(swept_until=until))
+
+
 async def put(connection: AsyncConnection, feed: Feed) -> None:
     """Keep what is now known of a feed."""
-    values = {name: getattr(feed, name) for name in Feed.__slots__}
+    # How far it was swept is for `swept` to say: the two may be at work at the same time.
+    values = {name: getattr(feed, name) for name in Feed.__slots__ if name != "swept_until"}
     await connection.execute(
         insert(connection, feeds).values(values).on_conflict_do_update(index_elements=["category"], set_=values)
     )

@@ -7,7 +7,7 @@ from typing import Any
 import sqlalchemy as sa
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from bot.papers import Announced, Paper, PaperId
+from bot.papers import FRESH, Announced, Paper, PaperId
 from bot.storage.dialect import insert
 from bot.storage.tables import listings, papers
 
@@ -35,6 +35,19 @@ async def add_announced(connection: AsyncConnection, announced: Sequence[Announc
         for category in each.paper.categories
     ]
     return (await connection.execute(insert(connection, listings).on_conflict_do_nothing(), rows)).rowcount
+
+
+async def listed_in(connection: AsyncConnection, category: str, paper_ids: Sequence[PaperId]) -> set[PaperId]:
+    """Which of these papers were newly listed in a category, as new ones or cross-listed."""
+    found: set[PaperId] = set()
+    for start in range(0, len(paper_ids), _BATCH):
+        query = sa.select(listings.c.paper_id).where(
+            listings.c.category == category,
+            listings.c.announce_type.in_(FRESH),
+            listings.c.paper_id.in_(paper_ids[start : start + _BATCH]),
+        )
+        found.update((await connection.execute(query)).scalars())
+    return found
 
 
 async def add(connection: AsyncConnection, new: Iterable[Paper], seen_at: datetime) -> None:

@@ -80,6 +80,8 @@ feeds = sa.Table(
     sa.Column("failing_since", Instant),
     sa.Column("failures", sa.Integer, nullable=False, server_default="0"),
     sa.Column("error", sa.Text),
+    sa.Column("first_read_at", Instant),
+    sa.Column("swept_until", sa.Date),
 )
 
 summaries = sa.Table(

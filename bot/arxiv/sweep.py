@@ -1,0 +1,140 @@
+"""Sweeping: once a day each category's last days are compared with arXiv's records, and what no feed brought is stored.
+
+A feed can serve a stale document all day, or be cut, and a process can be down for weeks. The records (OAI-PMH, and
+the API's search) tell no announcement day, only when a paper was submitted: what it says of the earliest is its day.
+"""
+
+from collections.abc import Awaitable, Callable, Collection, Iterable
+from datetime import UTC, date, datetime, time, timedelta
+
+import structlog
+
+from bot.arxiv.api import submitted_between
+from bot.arxiv.client import ArxivClient, ArxivError
+from bot.arxiv.oai import list_records
+from bot.arxiv.schedule import ARXIV_ZONE, day_of, first_day_for
+from bot.arxiv.taxonomy import canonical
+from bot.clock import Clock
+from bot.config import Arxiv
+from bot.papers import Announced, Submission
+from bot.storage import feeds, papers
+from bot.storage.database import Database
+from bot.storage.feeds import Feed
+
+AT = time(4)
+"""US/Eastern: the day's feeds have been there for hours, and OAI-PMH has had the announcement since the evening."""
+FARTHEST = timedelta(days=30)
+AGAIN_AFTER = timedelta(hours=1)
+_ONE_DAY = timedelta(days=1)
+_ROWS_AT_ONCE = 200
+_LONGEST_BEFORE = timedelta(days=6)
+"""Between a submission and its announcement: over a weekend and a holiday."""
+
+log = structlog.get_logger(__name__)
+
+
+class Sweeper:
+    """Compares one category at a time; a source that does not answer is done without, if the other one does."""
+
+    def __init__(self, database: Database, client: ArxivClient, clock: Clock, settings: Arxiv) -> None:
+        self._database = database
+        self._client = client
+        self._clock = clock
+        self._settings = settings
+        self._not_before: dict[str, datetime] = {}
+
+    def due(self, known: Iterable[Feed], now: datetime) -> Feed | None:
+        """A category that is to be compared now, if any."""
+        last = last_day(now)
+        return next((feed for feed in known if self._is_behind(feed, last) and self._may(feed, now)), None)
+
+    def next_at(self, known: Iterable[Feed], now: datetime) -> datetime | None:
+        """When the next category is to be compared."""
+        last, times = last_day(now), []
+        for feed in known:
+            if feed.first_read_at is not None and self._settings.sweep_days:
+                behind = self._is_behind(feed, last)
+                times.append(self._not_before.get(feed.category, now) if behind else after(last))
+        return max(min(times), now) if times else None
+
+    def _is_behind(self, feed: Feed, last: date) -> bool:
+        if feed.first_read_at is None or not self._settings.sweep_days:
+            return False
+        return (feed.swept_until or day_of(feed.first_read_at)) < last
+
+    def _may(self, feed: Feed, now: datetime) -> bool:
+        return self._not_before.get(feed.category, now) <= now
+
+    async def sweep(self, feed: Feed, now: datetime) -> None:
+        """Compare a category up to today, and store what is missing. A failure is tried again later."""
+        assert feed.first_read_at is not None
+        last = last_day(now)
+        first = first_day(feed.first_read_at, feed.swept_until, last, self._settings.sweep_days)
+        sources = (self._from_records, self._from_searches)
+        told = [found for ask in sources if (found := await self._ask(ask, feed.category, first, now)) is not None]
+        if not told:
+            self._not_before[feed.category] = now + AGAIN_AFTER
+            return
+        self._not_before.pop(feed.category, None)
+        late = await self._store([each for found in told for each in found], feed.category, first, last, now)
+        log.info("sweep.done", category=feed.category, since=str(first), late=late, sources=len(told))
+
+    async def _ask(
+        self,
+        source: Callable[[str, date, datetime], Awaitable[list[Submission]]],
+        category: str,
+        first: date,
+        now: datetime,
+    ) -> list[Submission] | None:
+        try:
+            return await source(category, first, now)
+        except ArxivError as error:
+            log.warning("sweep.not_read", category=category, source=source.__name__.strip("_"), reason=str(error))
+            return None
+
+    async def _from_records(self, category: str, first: date, now: datetime) -> list[Submission]:
+        changed = list_records(self._client, self._settings.oai_url, category, first - _ONE_DAY, now.date())
+        return [each async for page in changed for each in page]
+
+    async def _from_searches(self, category: str, first: date, now: datetime) -> list[Submission]:
+        since = datetime.combine(first - _LONGEST_BEFORE, time(), ARXIV_ZONE)
+        return await submitted_between(self._client, self._settings.api_url, [category], since, now)
+
+    async def _store(self, found: Collection[Submission], category: str, first: date, last: date, now: datetime) -> int:
+        announced = {each.paper.id: each for each in _announced(found, category, first, last)}
+        async with self._database.write() as connection:
+            known = await papers.listed_in(connection, category, list(announced))
+            missing = [each for paper_id, each in announced.items() if paper_id not in known]
+            for start in range(0, len(missing), _ROWS_AT_ONCE):
+                await papers.add_announced(connection, missing[start : start + _ROWS_AT_ONCE], now)
+            await feeds.swept(connection, category, last)
+        return len(missing)
+
+
+def last_day(now: datetime) -> date:
+    """The last day whose announcement can be compared by now."""
+    local = now.astimezone(ARXIV_ZONE)
+    return local.date() if local.time() >= AT else local.date() - _ONE_DAY
+
+
+def after(day: date) -> datetime:
+    """When the day after can be compared."""
+    return datetime.combine(day + _ONE_DAY, AT, ARXIV_ZONE).astimezone(UTC)
+
+
+def first_day(first_read_at: datetime, swept_until: date | None, last: date, days: int) -> date:
+    """The first day to compare: some days are looked at again; none is before the category was first read.
+
+    What was announced before that is not news to anybody.
+    """
+    since = day_of(first_read_at)
+    again = last - timedelta(days=days)
+    return max(since + _ONE_DAY, min(again, swept_until or since), last - FARTHEST)
+
+
+def _announced(found: Iterable[Submission], category: str, first: date, last: date) -> Iterable[Announced]:
+    for each in found:
+        day = first_day_for(each.submitted_at)
+        own = [canonical(name) for name in each.paper.categories]
+        if first <= day <= last and canonical(category) in own:
+            yield Announced(each.paper, "new" if own[0] == canonical(category) else "cross", day)

@@ -39,7 +39,6 @@ _QUIET_INTERVAL = timedelta(hours=1)
 
 log = structlog.get_logger(__name__)
 
-
 Group = tuple[str, ...]
 """Categories that are asked for together, in their order."""
 
@@ -242,10 +241,9 @@ class FeedPoller:
 
     def _remember(self, group: Group, answer: Answer, document: FeedDocument) -> None:
         """That this was read; but with entries that make no sense it is read again: they may be mended, or we."""
-        if document.unreadable:
-            self._read_last.pop(group, None)
-        else:
-            self._read_last[group] = _Reading(answer.etag, _checksum(answer.body))
+        others = {known: last for known, last in self._read_last.items() if set(known).isdisjoint(group)}
+        reading = {} if document.unreadable else {group: _Reading(answer.etag, _checksum(answer.body))}
+        self._read_last = others | reading
 
     async def _store(self, document: FeedDocument, seen_at: datetime) -> int:
         """All of a document or nothing of it; row by row it would hold the event loop."""

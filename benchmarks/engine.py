@@ -30,7 +30,7 @@ from bot.storage.database import open_database
 from tests.servers.telegram import TOKEN
 
 BARE = "bare loop, do_api_request"
-RUNS = 3
+RUNS = 5
 """Of each engine that has no processes of its own; the median counts."""
 _PATIENCE = 120.0
 

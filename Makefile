@@ -10,7 +10,7 @@ run: setup
 	$(BIN)/paperwire run
 
 test: setup-dev
-	$(BIN)/python -m pytest -n auto --dist worksteal $(ARGS)
+	$(BIN)/python -m pytest -n $$($(PYTHON) -c 'import os; print(os.cpu_count() * 3 // 2)') --dist worksteal $(ARGS)
 
 setup: $(VENV)/.runtime
 setup-dev: $(VENV)/.dev

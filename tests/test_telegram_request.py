@@ -106,20 +106,6 @@ async def test_a_proxy_of_the_environment_is_used_and_one_that_is_away_was_sent_
         assert isinstance(error.__cause__, NEVER_LEFT)
 
 
-async def test_a_request_that_finds_no_free_connection_was_not_sent(
-    stub: TelegramStub, hasty: None, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(wire, "_CONNECTIONS", 1)
-    monkeypatch.setattr(wire, "READ_TIMEOUT", 1)
-    stub.fail_next("stall_before", seconds=0.5)
-    async with AiohttpRequest() as request:
-        bot = Bot(TOKEN, stub.api_url, request=request)
-        errors = await asyncio.gather(failure(bot), failure(bot))
-    assert [isinstance(error, TimedOut) for error in errors] == [False, True]
-    assert [isinstance(error.__cause__, NEVER_LEFT) for error in errors] == [False, True]
-    assert len(stub.calls) == 1
-
-
 @pytest.mark.parametrize(("kind", "error"), [("stall_after", TimedOut), ("reset_after", NetworkError)])
 async def test_a_request_whose_answer_is_lost_may_have_arrived(
     stub: TelegramStub, bot: Bot, hasty: None, kind: str, error: type[NetworkError]

@@ -236,7 +236,9 @@ async def test_what_came_and_is_wanted_is_summarised_once_by_any_of_the_workers(
         await asyncio.gather(*(node.engine.queue_summaries(clock.now()) for node in (one, other)))
         one.engine.start_worker()
         other.engine.start_worker()
-        await until(lambda: len(one.summarised + other.summarised) == 2)
+        async with asyncio.timeout(20):
+            while await jobs(shared_database):
+                await asyncio.sleep(0.01)
         await one.engine.queue_summaries(clock.turn(minutes=1))
         assert await jobs(shared_database) == []
         written = [paper_id for batch in one.summarised + other.summarised for paper_id in batch]

@@ -89,7 +89,9 @@ class Sweeper:
         try:
             return await source(category, first, now)
         except ArxivError as error:
-            log.warning("sweep.not_read", category=category, source=source.__name__.strip("_"), reason=str(error))
+            # Once is enough: it is tried every hour, with or without a network.
+            say = log.debug if category in self._not_before else log.warning
+            say("sweep.not_read", category=category, source=source.__name__.strip("_"), reason=str(error))
             return None
 
     async def _from_records(self, category: str, first: date, now: datetime) -> list[Submission]:

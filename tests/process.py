@@ -36,7 +36,7 @@ async def paperwire(folder: Path, **settings: str) -> AsyncIterator[Running]:
     """`paperwire run` in a folder, with nothing of this machine but PATH; settings as `web__port="0"`."""
     environment = {"PATH": os.environ["PATH"], "PAPERWIRE_WEB__PORT": "0", "PYTHONUNBUFFERED": "1"}
     environment |= {f"PAPERWIRE_{name.upper()}": value for name, value in settings.items()}
-    log = folder / "printed.log"
+    log = folder / f"printed-{len(list(folder.glob('printed-*.log')))}.log"
     with log.open("wb") as out:
         process = await asyncio.create_subprocess_exec(
             sys.executable, "-m", "bot", "run", cwd=folder, env=environment, stdout=out, stderr=out

@@ -14,8 +14,10 @@ import psycopg
 import pytest
 import sqlalchemy as sa
 
+from bot.arxiv.client import ArxivClient
 from bot.storage.database import Database, open_database
 from tests.builders import HandClock, a_database
+from tests.servers.arxiv import ArxivStub
 
 SHARED = Path(__file__).parents[2] / "shared" / "data"
 
@@ -90,6 +92,34 @@ def new_migrated_postgres(new_postgres: Callable[..., str]) -> Callable[[], str]
 
 async def _migrate(url: str) -> None:
     await (await open_database(url)).close()
+
+
+@pytest.fixture
+def shared_url(new_migrated_postgres: Callable[[], str]) -> str:
+    """A PostgreSQL database with our tables, for several processes."""
+    return new_migrated_postgres()
+
+
+@pytest.fixture
+async def shared_database(shared_url: str) -> AsyncIterator[Database]:
+    """The same, open."""
+    opened = await open_database(shared_url)
+    yield opened
+    await opened.close()
+
+
+@pytest.fixture
+async def arxiv(clock: HandClock) -> AsyncIterator[ArxivStub]:
+    async with ArxivStub(now=clock.epoch) as stub:
+        yield stub
+
+
+@pytest.fixture
+async def client(clock: HandClock) -> AsyncIterator[ArxivClient]:
+    """A polite one, by the same clock."""
+    client = ArxivClient("mailto:tests@example.org", clock)
+    yield client
+    await client.close()
 
 
 @pytest.fixture(params=["sqlite", "postgresql"])

@@ -1,6 +1,5 @@
 """The API: papers by id and by when they were submitted; what is missing is never taken for "none"."""
 
-from collections.abc import AsyncIterator
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
@@ -15,19 +14,6 @@ from tests.builders import MONDAY, HandClock
 from tests.servers.arxiv import ArxivStub, Entry
 
 DAY = timedelta(days=1)
-
-
-@pytest.fixture
-async def arxiv(clock: HandClock) -> AsyncIterator[ArxivStub]:
-    async with ArxivStub(now=clock.epoch) as stub:
-        yield stub
-
-
-@pytest.fixture
-async def client(clock: HandClock) -> AsyncIterator[ArxivClient]:
-    client = ArxivClient("mailto:tests@example.org", clock)
-    yield client
-    await client.close()
 
 
 def entry(number: int, *categories: str, hours: float = 1, **facts: object) -> Entry:

@@ -1,6 +1,6 @@
 """The page of new listings: its day, its sections, all of its entries or an error."""
 
-from collections.abc import AsyncIterator, Callable
+from collections.abc import Callable
 from datetime import date
 from pathlib import Path
 
@@ -13,19 +13,6 @@ from bot.arxiv.feed import BrokenFeedError
 from bot.arxiv.listing import fetch_listing, parse_listing
 from tests.builders import TODAY, HandClock
 from tests.servers.arxiv import ArxivStub, Entry, atom_feed
-
-
-@pytest.fixture
-async def arxiv(clock: HandClock) -> AsyncIterator[ArxivStub]:
-    async with ArxivStub(now=clock.epoch) as stub:
-        yield stub
-
-
-@pytest.fixture
-async def client(clock: HandClock) -> AsyncIterator[ArxivClient]:
-    client = ArxivClient("mailto:tests@example.org", clock)
-    yield client
-    await client.close()
 
 
 def entry(number: int, announce_type: str = "new", *categories: str, **facts: object) -> Entry:

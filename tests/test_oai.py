@@ -1,6 +1,5 @@
 """OAI-PMH: records and pages are read, errors and broken bodies are told apart from empty days."""
 
-from collections.abc import AsyncIterator
 from datetime import UTC, date, datetime
 from pathlib import Path
 
@@ -15,19 +14,6 @@ from bot.arxiv.oai import OaiError, get_record, list_records, set_of
 from bot.papers import PaperId, Submission
 from tests.builders import MONDAY, TODAY, HandClock
 from tests.servers.arxiv import ArxivStub, Entry
-
-
-@pytest.fixture
-async def arxiv(clock: HandClock) -> AsyncIterator[ArxivStub]:
-    async with ArxivStub(now=clock.epoch) as stub:
-        yield stub
-
-
-@pytest.fixture
-async def client(clock: HandClock) -> AsyncIterator[ArxivClient]:
-    client = ArxivClient("mailto:tests@example.org", clock)
-    yield client
-    await client.close()
 
 
 def entry(number: int, *categories: str, **facts: object) -> Entry:

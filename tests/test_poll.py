@@ -1,7 +1,6 @@
 """Polling: what a feed adds to the store, and that a bad answer adds nothing and loses nothing."""
 
 import asyncio
-from collections.abc import AsyncIterator
 from datetime import timedelta
 from pathlib import Path
 
@@ -20,18 +19,10 @@ from tests.servers.arxiv import ArxivStub, Entry, atom_feed
 
 
 @pytest.fixture
-async def arxiv(clock: HandClock) -> AsyncIterator[ArxivStub]:
-    async with ArxivStub(now=clock.epoch) as stub:
-        yield stub
-
-
-@pytest.fixture
-async def poller(database: Database, arxiv: ArxivStub, clock: HandClock) -> AsyncIterator[FeedPoller]:
-    client = ArxivClient("mailto:tests@example.org", clock)
-    yield FeedPoller(
+def poller(database: Database, arxiv: ArxivStub, client: ArxivClient, clock: HandClock) -> FeedPoller:
+    return FeedPoller(
         database, client, clock, Arxiv(feed_url=f"{arxiv.url}/atom", default_categories=("cs.CL",), poll_minutes=15)
     )
-    await client.close()
 
 
 def publish(arxiv: ArxivStub, *numbers: int, category: str = "cs.CL", built: float | None = None) -> None:

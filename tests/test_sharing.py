@@ -19,21 +19,9 @@ from bot.jobs.distributed import Distributed
 from bot.jobs.summarising import TOGETHER, Summarising
 from bot.papers import Paper
 from bot.storage import attempts, budgets, chats, outbox, threads, updates_seen
-from bot.storage.database import Database, open_database
+from bot.storage.database import Database
 from bot.storage.lease import LeaseLostError, lease
 from tests.builders import MONDAY, HandClock, HandScheduler, a_chat, a_paper, announce
-
-
-@pytest.fixture
-def url(new_migrated_postgres: Callable[[], str]) -> str:
-    return new_migrated_postgres()
-
-
-@pytest.fixture
-async def shared_database(url: str) -> AsyncIterator[Database]:
-    opened = await open_database(url)
-    yield opened
-    await opened.close()
 
 
 async def test_of_two_that_want_a_lease_one_holds_it_and_then_the_other(shared_database: Database) -> None:
@@ -204,20 +192,26 @@ async def jobs(database: Database) -> list[tuple[str, str]]:
 
 
 async def test_what_two_processes_queue_at_once_is_queued_once(
-    url: str, shared_database: Database, clock: HandClock
+    shared_url: str, shared_database: Database, clock: HandClock
 ) -> None:
     numbers = await queue_for(shared_database, *map(str, range(20)))
-    async with a_node(url, shared_database, clock) as one, a_node(url, shared_database, clock) as other:
+    async with (
+        a_node(shared_url, shared_database, clock) as one,
+        a_node(shared_url, shared_database, clock) as other,
+    ):
         await asyncio.gather(*(node.engine.queue_deliveries(MONDAY) for node in (one, other)))
         await one.engine.queue_deliveries(MONDAY)
         assert sorted(await jobs(shared_database)) == sorted(("deliver", f"chat-{number}") for number in numbers)
 
 
 async def test_a_queued_outbox_is_delivered_by_one_of_the_workers(
-    url: str, shared_database: Database, clock: HandClock
+    shared_url: str, shared_database: Database, clock: HandClock
 ) -> None:
     numbers = await queue_for(shared_database, *map(str, range(10)))
-    async with a_node(url, shared_database, clock) as one, a_node(url, shared_database, clock) as other:
+    async with (
+        a_node(shared_url, shared_database, clock) as one,
+        a_node(shared_url, shared_database, clock) as other,
+    ):
         one.engine.start_worker()
         other.engine.start_worker()
         look_again = await one.engine.queue_deliveries(MONDAY)
@@ -227,12 +221,15 @@ async def test_a_queued_outbox_is_delivered_by_one_of_the_workers(
 
 
 async def test_what_came_and_is_wanted_is_summarised_once_by_any_of_the_workers(
-    url: str, shared_database: Database, clock: HandClock
+    shared_url: str, shared_database: Database, clock: HandClock
 ) -> None:
     await a_chat(shared_database, "cs.CL")
     wanted = [a_paper(number) for number in range(TOGETHER + 10)]
     await announce(shared_database, clock.now(), *wanted, a_paper(999, "cs.CV"))
-    async with a_node(url, shared_database, clock) as one, a_node(url, shared_database, clock) as other:
+    async with (
+        a_node(shared_url, shared_database, clock) as one,
+        a_node(shared_url, shared_database, clock) as other,
+    ):
         await asyncio.gather(*(node.engine.queue_summaries(clock.now()) for node in (one, other)))
         one.engine.start_worker()
         other.engine.start_worker()
@@ -246,7 +243,7 @@ async def test_what_came_and_is_wanted_is_summarised_once_by_any_of_the_workers(
 
 
 async def test_a_chats_digest_and_its_delivery_are_never_at_work_together(
-    url: str, shared_database: Database, clock: HandClock
+    shared_url: str, shared_database: Database, clock: HandClock
 ) -> None:
     (number,) = await queue_for(shared_database, "1")
     async with shared_database.write() as connection:
@@ -254,7 +251,7 @@ async def test_a_chats_digest_and_its_delivery_are_never_at_work_together(
         assert chat is not None
         await chats.subscribe(connection, chat, Interest(("cs.CL",)), MONDAY)
     clock.turn(days=1)
-    async with a_node(url, shared_database, clock) as node:
+    async with a_node(shared_url, shared_database, clock) as node:
         node.may_end.clear()
         node.engine.start_worker()
         await node.engine.queue_deliveries(clock.now())
@@ -267,10 +264,10 @@ async def test_a_chats_digest_and_its_delivery_are_never_at_work_together(
 
 
 async def test_a_digest_that_is_due_is_queued_and_composed(
-    url: str, shared_database: Database, clock: HandClock
+    shared_url: str, shared_database: Database, clock: HandClock
 ) -> None:
     chat = await a_chat(shared_database, "cs.CL", platform="telegram")
-    async with a_node(url, shared_database, clock) as node:
+    async with a_node(shared_url, shared_database, clock) as node:
         due = await node.engine.queue_digests(MONDAY)
         assert due == chat.next_digest_at
         clock.set(due or MONDAY)
@@ -279,15 +276,22 @@ async def test_a_digest_that_is_due_is_queued_and_composed(
         await until(lambda: node.composed == [chat.id])
 
 
-async def test_arxiv_is_polled_by_one_worker_at_a_time(url: str, shared_database: Database, clock: HandClock) -> None:
-    async with a_node(url, shared_database, clock) as one, a_node(url, shared_database, clock) as other:
+async def test_arxiv_is_polled_by_one_worker_at_a_time(
+    shared_url: str, shared_database: Database, clock: HandClock
+) -> None:
+    async with (
+        a_node(shared_url, shared_database, clock) as one,
+        a_node(shared_url, shared_database, clock) as other,
+    ):
         await asyncio.gather(one.engine.queue_poll(MONDAY), other.engine.queue_poll(MONDAY))
         assert await jobs(shared_database) == [("poll", "arxiv")]
         one.engine.start_worker()
         await until(lambda: one.polls == 1)
 
 
-async def test_what_a_dead_worker_was_at_is_taken_over(url: str, shared_database: Database, clock: HandClock) -> None:
+async def test_what_a_dead_worker_was_at_is_taken_over(
+    shared_url: str, shared_database: Database, clock: HandClock
+) -> None:
     (number,) = await queue_for(shared_database, "1")
     async with shared_database.write() as connection:
         # A worker that fetched the task, claimed the message and was never heard of again.
@@ -302,7 +306,7 @@ async def test_what_a_dead_worker_was_at_is_taken_over(url: str, shared_database
             )
         )
         await attempts.claim(connection, [1], MONDAY)
-    async with a_node(url, shared_database, clock) as node:
+    async with a_node(shared_url, shared_database, clock) as node:
         await node.engine.queue_deliveries(MONDAY)
         assert len(await jobs(shared_database)) == 1, "the chat counts as at work"
         node.engine.start_worker()
@@ -313,24 +317,24 @@ async def test_what_a_dead_worker_was_at_is_taken_over(url: str, shared_database
 
 
 async def test_a_message_that_was_left_in_flight_without_a_task_is_found(
-    url: str, shared_database: Database, clock: HandClock
+    shared_url: str, shared_database: Database, clock: HandClock
 ) -> None:
     (number,) = await queue_for(shared_database, "1")
     async with shared_database.write() as connection:
         await attempts.claim(connection, [1], MONDAY)
-    async with a_node(url, shared_database, clock) as node:
+    async with a_node(shared_url, shared_database, clock) as node:
         await node.engine.queue_deliveries(MONDAY)
         assert await jobs(shared_database) == [("deliver", f"chat-{number}")]
 
 
 async def test_a_silent_platform_is_not_queued_for_until_it_may_be_written_to(
-    url: str, shared_database: Database, clock: HandClock
+    shared_url: str, shared_database: Database, clock: HandClock
 ) -> None:
     await queue_for(shared_database, "1")
     later = MONDAY + timedelta(minutes=10)
     async with shared_database.write() as connection:
         await budgets.halt(connection, "telegram", later.timestamp())
-    async with a_node(url, shared_database, clock) as node:
+    async with a_node(shared_url, shared_database, clock) as node:
         assert await node.engine.queue_deliveries(MONDAY) == later
         assert await jobs(shared_database) == []
         await node.engine.queue_deliveries(later)

@@ -25,11 +25,9 @@ def clock() -> HandClock:
     return HandClock(START)
 
 
-@pytest.fixture
-async def arxiv(clock: HandClock) -> AsyncIterator[ArxivStub]:
-    async with ArxivStub(now=clock.epoch) as stub:
-        stub.publish("cs.CL", atom_feed("cs.CL", [], clock.epoch() - 60), clock.epoch() - 60)
-        yield stub
+@pytest.fixture(autouse=True)
+def _an_empty_feed(arxiv: ArxivStub, clock: HandClock) -> None:
+    arxiv.publish("cs.CL", atom_feed("cs.CL", [], clock.epoch() - 60), clock.epoch() - 60)
 
 
 @pytest.fixture

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 import sqlalchemy as sa
 
-from bot.storage.database import Database, open_database
+from bot.storage.database import Database
 from bot.storage.tables import chats
 from tests.builders import a_chat, a_paper, announce
 from tests.process import Running, paperwire
@@ -33,19 +33,7 @@ async def stub() -> AsyncIterator[TelegramStub]:
 
 
 @pytest.fixture
-def url(new_migrated_postgres: Callable[[], str]) -> str:
-    return new_migrated_postgres()
-
-
-@pytest.fixture
-async def shared_database(url: str) -> AsyncIterator[Database]:
-    opened = await open_database(url)
-    yield opened
-    await opened.close()
-
-
-@pytest.fixture
-def node(stub: TelegramStub, url: str, tmp_path: Path) -> Callable[[str], AbstractAsyncContextManager[Running]]:
+def node(stub: TelegramStub, shared_url: str, tmp_path: Path) -> Callable[[str], AbstractAsyncContextManager[Running]]:
     """Starts a process with all roles, in a folder of this name."""
 
     def start(name: str) -> AbstractAsyncContextManager[Running]:
@@ -53,7 +41,7 @@ def node(stub: TelegramStub, url: str, tmp_path: Path) -> Callable[[str], Abstra
         folder.mkdir()
         return paperwire(
             folder,
-            database__url=url,
+            database__url=shared_url,
             workers__heartbeat_seconds="1",
             workers__stalled_seconds="3",
             access__open="true",

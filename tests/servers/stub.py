@@ -2,6 +2,7 @@
 
 import time
 from collections.abc import Callable
+from dataclasses import dataclass
 from types import TracebackType
 from typing import Self
 
@@ -9,6 +10,16 @@ from aiohttp import web
 
 Now = Callable[[], float]
 """Seconds since the epoch, UTC: wall-clock time in tests, the harness's simulated time in a replay."""
+
+
+@dataclass
+class StandingClock:
+    """Stands still until `at` is set."""
+
+    at: float = 1_800_000_000.0
+
+    def __call__(self) -> float:
+        return self.at
 
 
 class Stub:

@@ -11,19 +11,11 @@ import pytest
 import yarl
 from discord import app_commands
 
+from tests.servers.stub import StandingClock
+
 from .discord import DiscordStub, Message, Pings, mentions
 
 GUILD, CHANNEL, USER, MANAGER = 10 << 22, 11, 12, 13
-
-
-class Clock:
-    """Stands still until told otherwise."""
-
-    def __init__(self) -> None:
-        self.time = 1_800_000_000.0
-
-    def __call__(self) -> float:
-        return self.time
 
 
 class Bot(discord.Client):
@@ -72,12 +64,12 @@ class Naming(discord.ui.Modal, title="Rename"):
 
 
 @pytest.fixture
-def clock() -> Clock:
-    return Clock()
+def clock() -> StandingClock:
+    return StandingClock()
 
 
 @pytest.fixture
-async def stub(clock: Clock, monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[DiscordStub]:
+async def stub(clock: StandingClock, monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[DiscordStub]:
     async with DiscordStub(clock) as stub:
         stub.add_guild(GUILD, "Readers")
         stub.add_channel(CHANNEL, GUILD, "papers")
@@ -251,7 +243,7 @@ async def test_a_form_is_shown_and_filled_in(stub: DiscordStub, bot: Bot) -> Non
     assert (await stub.reply_to(filled))["content"] == "Now called Morning papers"
 
 
-async def test_an_interaction_is_answered_in_time_and_once(stub: DiscordStub, clock: Clock) -> None:
+async def test_an_interaction_is_answered_in_time_and_once(stub: DiscordStub, clock: StandingClock) -> None:
     command = {"name": "slow", "description": "Take long"}
     async with post(stub, command, f"/applications/{stub.application_id}/commands") as response:
         assert response.status == 201
@@ -264,9 +256,9 @@ async def test_an_interaction_is_answered_in_time_and_once(stub: DiscordStub, cl
 
     assert await code(f"/interactions/{early.id}/{early.token}/callback", done) == 204
     assert await code(f"/interactions/{early.id}/{early.token}/callback", done) == 40060
-    clock.time += 3.1
+    clock.at += 3.1
     assert await code(f"/interactions/{late.id}/{late.token}/callback", done) == 10062
-    clock.time += 15 * 60
+    clock.at += 15 * 60
     assert await code(f"/webhooks/{stub.application_id}/{early.token}", {"content": "and"}) == 50027
 
 

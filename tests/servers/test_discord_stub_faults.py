@@ -9,6 +9,8 @@ import aiohttp
 import discord
 import pytest
 
+from tests.servers.stub import StandingClock
+
 from .discord import (
     ALL_FAULTS,
     EMBED,
@@ -24,23 +26,13 @@ from .discord import (
 GUILD, CHANNEL, THREAD, USER = 10 << 22, 11, 70, 12
 
 
-class Clock:
-    """Stands still until told otherwise."""
-
-    def __init__(self) -> None:
-        self.time = 1_800_000_000.0
-
-    def __call__(self) -> float:
-        return self.time
+@pytest.fixture
+def clock() -> StandingClock:
+    return StandingClock()
 
 
 @pytest.fixture
-def clock() -> Clock:
-    return Clock()
-
-
-@pytest.fixture
-async def stub(clock: Clock, monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[DiscordStub]:
+async def stub(clock: StandingClock, monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[DiscordStub]:
     async with DiscordStub(clock) as stub:
         stub.add_guild(GUILD, "Readers")
         stub.add_channel(CHANNEL, GUILD, "papers")
@@ -94,13 +86,13 @@ async def test_what_others_say_is_there_but_empty(stub: DiscordStub, channel: di
 
 
 async def test_a_repeated_nonce_gives_the_first_message_for_three_minutes(
-    stub: DiscordStub, clock: Clock, channel: discord.TextChannel
+    stub: DiscordStub, clock: StandingClock, channel: discord.TextChannel
 ) -> None:
     first = await channel.send("Digest", nonce="digest-7-1")
-    clock.time += 179
+    clock.at += 179
     again = await channel.send("Digest", nonce="digest-7-1")
     assert (again.id, len(stub.messages)) == (first.id, 1)
-    clock.time += 2
+    clock.at += 2
     later = await channel.send("Digest", nonce="digest-7-1")
     assert later.id != first.id
 
@@ -124,15 +116,15 @@ async def test_places_that_a_bot_cannot_write_to_say_why(stub: DiscordStub, chan
         assert (await response.json())["code"] == 50007
 
 
-async def test_a_channel_takes_five_messages_in_five_seconds(stub: DiscordStub, clock: Clock) -> None:
+async def test_a_channel_takes_five_messages_in_five_seconds(stub: DiscordStub, clock: StandingClock) -> None:
     async def send() -> tuple[int, str | None, str | None]:
         async with post(stub, {"content": "x"}) as response:
             return response.status, response.headers.get("X-RateLimit-Remaining"), response.headers.get("Via")
 
     assert [(await send())[1] for _ in range(5)] == ["4", "3", "2", "1", "0"]
-    clock.time += 4.9
+    clock.at += 4.9
     assert await send() == (429, "0", "1.1 google")
-    clock.time += 0.1
+    clock.at += 0.1
     assert (await send())[0] == 200
     assert (stub.http_429, len(stub.messages)) == (1, 6)
 
@@ -278,7 +270,7 @@ async def test_only_the_wanted_kinds_come_to_the_wanted_requests(stub: DiscordSt
         assert answer.status == 503
 
 
-async def test_for_benchmarks_it_keeps_counts_alone(stub: DiscordStub, clock: Clock) -> None:
+async def test_for_benchmarks_it_keeps_counts_alone(stub: DiscordStub, clock: StandingClock) -> None:
     stub.counts_only, stub.rates = True, False
     body = {"content": "x", "nonce": "n", "enforce_nonce": True}
     ids = set()
@@ -286,7 +278,7 @@ async def test_for_benchmarks_it_keeps_counts_alone(stub: DiscordStub, clock: Cl
         async with post(stub, body) as answer:
             ids.add((await answer.json())["id"])
     assert len(ids) == 1
-    clock.time += 181
+    clock.at += 181
     async with post(stub, body) as answer:
         assert (await answer.json())["id"] not in ids
     assert (stub.accepted, stub.statuses) == (Counter({CHANNEL: 2}), Counter({200: 4}))

@@ -2,7 +2,6 @@
 
 import asyncio
 from collections.abc import AsyncIterator
-from dataclasses import dataclass
 from datetime import timedelta
 
 import httpx
@@ -19,27 +18,20 @@ from telegram.error import (
 from telegram.ext import Application, CallbackQueryHandler, CommandHandler, ContextTypes
 from telegram.request import HTTPXRequest
 
+from tests.servers.stub import StandingClock
 from tests.servers.telegram import LeanTelegramStub, Message, TelegramStub
 from tests.servers.telegram.limits import Rates
 
 ADA, GROUP, CHANNEL = 7, -100, -200
 
 
-@dataclass
-class Clock:
-    at: float = 1_800_000_000.0
-
-    def __call__(self) -> float:
-        return self.at
+@pytest.fixture
+def clock() -> StandingClock:
+    return StandingClock()
 
 
 @pytest.fixture
-def clock() -> Clock:
-    return Clock()
-
-
-@pytest.fixture
-async def stub(clock: Clock) -> AsyncIterator[TelegramStub]:
+async def stub(clock: StandingClock) -> AsyncIterator[TelegramStub]:
     async with TelegramStub(now=clock) as stub:
         stub.add_user(ADA, "Ada", "zh-hans")
         stub.add_chat(ADA)
@@ -56,7 +48,7 @@ async def bot(stub: TelegramStub, monkeypatch: pytest.MonkeyPatch) -> AsyncItera
 
 
 async def test_a_message_arrives_as_plain_text_with_its_entities_and_buttons(
-    stub: TelegramStub, bot: Bot, clock: Clock
+    stub: TelegramStub, bot: Bot, clock: StandingClock
 ) -> None:
     keyboard = [
         [InlineKeyboardButton("More", callback_data="more:1"), InlineKeyboardButton("PDF", url="https://a.b/c")]
@@ -156,7 +148,7 @@ async def test_a_topic_takes_messages(stub: TelegramStub, bot: Bot) -> None:
     assert sent.message_thread_id == stub.messages[0].thread == 5
 
 
-async def test_a_chat_takes_one_message_a_second(stub: TelegramStub, bot: Bot, clock: Clock) -> None:
+async def test_a_chat_takes_one_message_a_second(stub: TelegramStub, bot: Bot, clock: StandingClock) -> None:
     await bot.send_message(ADA, "one")
     clock.at += 0.9999
     with pytest.raises(RetryAfter) as refused:
@@ -168,7 +160,7 @@ async def test_a_chat_takes_one_message_a_second(stub: TelegramStub, bot: Bot, c
     assert stub.http_429 == 1
 
 
-async def test_a_group_takes_twenty_messages_a_minute(stub: TelegramStub, bot: Bot, clock: Clock) -> None:
+async def test_a_group_takes_twenty_messages_a_minute(stub: TelegramStub, bot: Bot, clock: StandingClock) -> None:
     for _ in range(20):
         await bot.send_message(CHANNEL, "x")
         clock.at += 1
@@ -179,7 +171,9 @@ async def test_a_group_takes_twenty_messages_a_minute(stub: TelegramStub, bot: B
     await bot.send_message(CHANNEL, "x")
 
 
-async def test_all_chats_together_take_thirty_messages_a_second(stub: TelegramStub, bot: Bot, clock: Clock) -> None:
+async def test_all_chats_together_take_thirty_messages_a_second(
+    stub: TelegramStub, bot: Bot, clock: StandingClock
+) -> None:
     for chat in range(1_000, 1_031):
         stub.add_chat(chat)
     for chat in range(1_000, 1_030):
@@ -213,7 +207,7 @@ def test_a_paid_broadcast_takes_a_thousand_messages_a_second() -> None:
     assert rates.paid == 970
 
 
-async def test_rates_can_be_switched_off(clock: Clock) -> None:
+async def test_rates_can_be_switched_off(clock: StandingClock) -> None:
     async with TelegramStub(now=clock, enforce_rates=False) as stub, Bot(stub.token, base_url=stub.api_url) as bot:
         stub.add_chat(ADA)
         first, second = [await bot.send_message(ADA, "x") for _ in range(2)]
@@ -380,7 +374,9 @@ async def test_waiting_for_a_message_that_never_comes_times_out(stub: TelegramSt
         await stub.wait_for(lambda _: True, timeout=0.05)
 
 
-async def test_the_lean_stub_counts_what_it_does_not_keep(clock: Clock, monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_the_lean_stub_counts_what_it_does_not_keep(
+    clock: StandingClock, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setenv("PTB_TIMEDELTA", "true")
     async with LeanTelegramStub(now=clock) as stub, Bot(stub.token, base_url=stub.api_url) as bot:
         heard: list[Message] = []

@@ -1,9 +1,8 @@
 """The stub's other sources of papers have the forms of the real ones: the API's search, OAI-PMH, new listings."""
 
 import re
-from collections.abc import AsyncIterator
 from dataclasses import replace
-from datetime import UTC, date, datetime
+from datetime import date
 from pathlib import Path
 
 import feedparser
@@ -12,9 +11,9 @@ import pytest
 from lxml import etree, html
 
 from tests.servers.arxiv import ArxivStub, Entry, atom_feed
+from tests.servers.stub import StandingClock
+from tests.servers.test_arxiv.conftest import MONDAY
 
-AGENT = {"User-Agent": "paperwire-tests/1 (mailto:tests@example.org)"}
-MONDAY = datetime(2026, 8, 10, 4, 0, 2, tzinfo=UTC).timestamp()
 DAY = 86_400.0
 TODAY = date(2026, 8, 10)
 OAI, RAW = "{http://www.openarchives.org/OAI/2.0/}", "{http://arxiv.org/OAI/arXivRaw/}"
@@ -29,30 +28,6 @@ PAPER = Entry(
     version=2,
     submitted=MONDAY - DAY,
 )
-
-
-class Clock:
-    at = MONDAY
-
-    def __call__(self) -> float:
-        return self.at
-
-
-@pytest.fixture
-def clock() -> Clock:
-    return Clock()
-
-
-@pytest.fixture
-async def stub(clock: Clock) -> AsyncIterator[ArxivStub]:
-    async with ArxivStub(now=clock) as stub:
-        yield stub
-
-
-@pytest.fixture
-async def client(stub: ArxivStub) -> AsyncIterator[httpx.AsyncClient]:
-    async with httpx.AsyncClient(base_url=stub.url, headers=AGENT, timeout=5) as client:
-        yield client
 
 
 async def oai(client: httpx.AsyncClient, **arguments: str) -> etree._Element:
@@ -97,7 +72,7 @@ async def test_records_have_the_tags_of_real_ones_in_their_order(
 
 
 async def test_records_are_listed_by_set_and_day_page_by_page(
-    stub: ArxivStub, client: httpx.AsyncClient, clock: Clock
+    stub: ArxivStub, client: httpx.AsyncClient, clock: StandingClock
 ) -> None:
     for number in range(5):
         stub.add_paper(replace(PAPER, id=f"2608.0000{number}"))
@@ -153,7 +128,9 @@ async def test_an_error_comes_as_a_success(client: httpx.AsyncClient, arguments:
     assert (await oai(client, **arguments)).find(f"{OAI}error").get("code") == code
 
 
-async def test_what_a_feed_announced_has_a_record(stub: ArxivStub, client: httpx.AsyncClient, clock: Clock) -> None:
+async def test_what_a_feed_announced_has_a_record(
+    stub: ArxivStub, client: httpx.AsyncClient, clock: StandingClock
+) -> None:
     stub.publish("cs.CL", atom_feed("cs.CL", [PAPER], MONDAY + 60), MONDAY + 60)
     asked = {"verb": "ListRecords", "metadataPrefix": "arXivRaw"}
     assert listed(await oai(client, **asked)) == []
@@ -180,7 +157,7 @@ async def test_the_api_searches_by_submission(stub: ArxivStub, client: httpx.Asy
     assert [each.id for each in again.entries] == [each.id for each in reversed(found.entries)]
 
 
-async def test_the_index_can_lag(stub: ArxivStub, client: httpx.AsyncClient, clock: Clock) -> None:
+async def test_the_index_can_lag(stub: ArxivStub, client: httpx.AsyncClient, clock: StandingClock) -> None:
     stub.add_paper(PAPER)
     stub.index_lag_hours = 5
     for clock.at, number in ((MONDAY + 5 * 3600 - 1, "0"), (MONDAY + 5 * 3600, "1")):
@@ -265,7 +242,7 @@ async def test_sources_can_be_down_one_by_one(stub: ArxivStub, client: httpx.Asy
     assert [(await client.get(path)).status_code for path in paths] == [200, 503, 503, 200]
 
 
-async def test_one_watch_sees_all_sources(stub: ArxivStub, client: httpx.AsyncClient, clock: Clock) -> None:
+async def test_one_watch_sees_all_sources(stub: ArxivStub, client: httpx.AsyncClient, clock: StandingClock) -> None:
     for path in ("/atom/cs.CL", "/oai?verb=GetRecord", "/list/cs.CL/new", "/api/query?id_list=2608.00001"):
         await client.get(path)
         clock.at += 2

@@ -2,9 +2,7 @@
 
 import asyncio
 import gzip
-from collections.abc import AsyncIterator
-from dataclasses import dataclass, replace
-from datetime import UTC, datetime
+from dataclasses import replace
 from pathlib import Path
 from typing import get_args
 
@@ -13,40 +11,14 @@ import httpx
 import pytest
 
 from tests.servers.arxiv import FEED_LIMIT, ArxivStub, Entry, Fault, atom_feed, load_captures
+from tests.servers.stub import StandingClock
+from tests.servers.test_arxiv.conftest import MONDAY
 
-AGENT = {"User-Agent": "paperwire-tests/1 (mailto:tests@example.org)"}
-REAL = Path(__file__).parents[3] / "shared/data/arxiv/atom/replay"
-MONDAY = datetime(2026, 8, 10, 4, 0, 2, tzinfo=UTC).timestamp()
-"""Two seconds past midnight in New York."""
+REAL = Path(__file__).parents[4] / "shared/data/arxiv/atom/replay"
 
 PAPER = Entry(
     "2608.01234", "Why R&D of <b> hurts", "If $a<b$, it hurts.", ("cs.CL", "stat.ML"), authors=("Ö. Ex", "Lin")
 )
-
-
-@dataclass
-class Clock:
-    at: float = MONDAY
-
-    def __call__(self) -> float:
-        return self.at
-
-
-@pytest.fixture
-def clock() -> Clock:
-    return Clock()
-
-
-@pytest.fixture
-async def stub(clock: Clock) -> AsyncIterator[ArxivStub]:
-    async with ArxivStub(now=clock) as stub:
-        yield stub
-
-
-@pytest.fixture
-async def client(stub: ArxivStub) -> AsyncIterator[httpx.AsyncClient]:
-    async with httpx.AsyncClient(base_url=stub.url, headers=AGENT, timeout=5) as client:
-        yield client
 
 
 def ids(answer: httpx.Response) -> list[str]:
@@ -68,7 +40,7 @@ async def test_a_paper_comes_back_as_a_feed_reader_sees_it(stub: ArxivStub, clie
 
 @pytest.mark.shared
 async def test_a_real_capture_is_served_unaltered_and_read_by_the_api(
-    stub: ArxivStub, client: httpx.AsyncClient, clock: Clock
+    stub: ArxivStub, client: httpx.AsyncClient, clock: StandingClock
 ) -> None:
     captures = [capture for capture in load_captures(REAL) if capture.category == "cs.CL"]
     for capture in captures:
@@ -82,7 +54,7 @@ async def test_a_real_capture_is_served_unaltered_and_read_by_the_api(
 
 
 async def test_the_latest_build_is_served_and_none_before_its_time(
-    stub: ArxivStub, client: httpx.AsyncClient, clock: Clock
+    stub: ArxivStub, client: httpx.AsyncClient, clock: StandingClock
 ) -> None:
     for number, built in enumerate((MONDAY + 10, MONDAY + 20)):
         stub.publish("cs.CL", atom_feed("cs.CL", [replace(PAPER, id=f"2608.0000{number}")], built), built)
@@ -92,7 +64,9 @@ async def test_the_latest_build_is_served_and_none_before_its_time(
     assert seen == [[], ["oai:arXiv.org:2608.00000v1"], ["oai:arXiv.org:2608.00001v1"]]
 
 
-async def test_an_unchanged_feed_is_not_sent_again(stub: ArxivStub, client: httpx.AsyncClient, clock: Clock) -> None:
+async def test_an_unchanged_feed_is_not_sent_again(
+    stub: ArxivStub, client: httpx.AsyncClient, clock: StandingClock
+) -> None:
     stub.publish("cs.CL", atom_feed("cs.CL", [PAPER], MONDAY), MONDAY)
     stub.publish("cs.CL", atom_feed("cs.CL", [PAPER], MONDAY + 60), MONDAY + 60)
     first = await client.get("/atom/cs.CL")
@@ -149,7 +123,7 @@ async def test_only_the_known_categories_exist_when_they_are_given() -> None:
 
 
 async def test_the_api_knows_papers_and_what_feeds_announced(
-    stub: ArxivStub, client: httpx.AsyncClient, clock: Clock
+    stub: ArxivStub, client: httpx.AsyncClient, clock: StandingClock
 ) -> None:
     stub.add_paper(replace(PAPER, id="hep-th/9901001", version=2, categories=("hep-th",), comment="12 pages"))
     stub.publish("cs.CL", atom_feed("cs.CL", [PAPER], MONDAY + 60), MONDAY + 60)
@@ -183,7 +157,7 @@ async def test_the_api_refuses_a_malformed_id_and_finds_no_unknown_one(client: h
     assert feedparser.parse(unknown.content).feed.opensearch_totalresults == "0"
 
 
-async def test_a_polite_client_breaks_no_rule(stub: ArxivStub, client: httpx.AsyncClient, clock: Clock) -> None:
+async def test_a_polite_client_breaks_no_rule(stub: ArxivStub, client: httpx.AsyncClient, clock: StandingClock) -> None:
     for path in ("/atom/cs.CL", "/rss/cs.CL", "/api/query?id_list=2608.00001"):
         await client.get(path)
         clock.at += 3
@@ -195,7 +169,7 @@ async def test_a_polite_client_breaks_no_rule(stub: ArxivStub, client: httpx.Asy
     ]
 
 
-async def test_haste_is_noticed(stub: ArxivStub, client: httpx.AsyncClient, clock: Clock) -> None:
+async def test_haste_is_noticed(stub: ArxivStub, client: httpx.AsyncClient, clock: StandingClock) -> None:
     for seconds in (0, 2.98, 2.995):
         clock.at += seconds
         await client.get("/atom/cs.CL")
@@ -204,7 +178,7 @@ async def test_haste_is_noticed(stub: ArxivStub, client: httpx.AsyncClient, cloc
 
 
 async def test_overlapping_requests_and_second_connections_are_noticed(
-    stub: ArxivStub, client: httpx.AsyncClient, clock: Clock
+    stub: ArxivStub, client: httpx.AsyncClient, clock: StandingClock
 ) -> None:
     stub.fail_next("stall")
     stalled = asyncio.create_task(client.get("/atom/cs.CL", timeout=0.2))

@@ -180,25 +180,32 @@ async def test_a_place_kept_for_a_reply_that_never_comes_is_free_again(budget: B
     assert (first.lacking, second.lacking) == (None, None)
 
 
-async def test_a_silence_lasts_for_all_of_its_scope_and_a_shorter_one_does_not_end_it(budget: Budget) -> None:
+async def halt(budget: Budget, database: Database, scope: str, until: datetime) -> None:
+    async with database.write() as connection:
+        await budget.halt(connection, scope, until)
+
+
+async def test_a_silence_lasts_for_all_of_its_scope_and_a_shorter_one_does_not_end_it(
+    budget: Budget, any_database: Database
+) -> None:
     chat, other = scopes_of(CHATS[1], PACE), scopes_of(CHATS[2], PACE)
     await budget.turn([], [Ask(chat), Ask(other)], MONDAY)
     await budget.turn([Answered(chat, MONDAY), Answered(other, MONDAY)], [], MONDAY)
-    await budget.halt("telegram", later(30))
-    await budget.halt("telegram", later(5))
+    await halt(budget, any_database, "telegram", later(30))
+    await halt(budget, any_database, "telegram", later(5))
     for grant in await budget.turn([], [Ask(chat, urgent=True), Ask(other)], later(10)):
         assert later(30) <= grant.at <= later(30.01)
     assert [grant.lacking for grant in await budget.turn([], [Ask(chat), Ask(other)], later(31))] == [None, None]
 
 
-async def test_a_silence_of_one_chat_is_not_anothers(budget: Budget) -> None:
-    await budget.halt("telegram/1", later(30))
+async def test_a_silence_of_one_chat_is_not_anothers(budget: Budget, any_database: Database) -> None:
+    await halt(budget, any_database, "telegram/1", later(30))
     one, other = await budget.turn([], [Ask(scopes_of(CHATS[1], PACE)), Ask(scopes_of(CHATS[2], PACE))], MONDAY)
     assert (one.lacking, other.lacking) == ("telegram/1", None)
 
 
 async def test_a_silence_outlives_the_process(database: Database) -> None:
-    await MemoryBudget(database).halt("telegram", later(30))
+    await halt(MemoryBudget(database), database, "telegram", later(30))
     fresh = MemoryBudget(database)
     await fresh.remember([(scopes_of(CHATS[1], PACE), MONDAY)])
     (grant,) = await fresh.turn([], [Ask((ALL,))], later(10))
@@ -206,8 +213,8 @@ async def test_a_silence_outlives_the_process(database: Database) -> None:
 
 
 async def test_what_is_idle_is_forgotten_and_what_is_not_stays(budget: Budget, any_database: Database) -> None:
-    await budget.halt("telegram/1", later(30))
-    await budget.halt("telegram/2", later(300))
+    await halt(budget, any_database, "telegram/1", later(30))
+    await halt(budget, any_database, "telegram/2", later(300))
     async with any_database.write() as connection:
         await budgets.prune(connection, later(60).timestamp())
         left = await budgets.load(connection)

@@ -83,18 +83,22 @@ async def test_a_word_to_the_operators_that_fails_costs_no_message(world: World)
     assert set(await states(world.database)) == {"sent"}
 
 
-async def test_a_silence_is_on_record_with_the_answer_that_asked_for_it(world: World) -> None:
+async def test_a_silence_and_the_answer_that_asked_for_it_are_on_record_together_or_not_at_all(world: World) -> None:
     await queue(world.database, await world.chat("1"), "hello")
     world.telegram.outcomes.append(Wait("429", timedelta(hours=1), whole_platform=True))
+    halt = world.budget.halt
 
-    async def killed_before_it_was_said(*_: object) -> None:
+    async def killed(*_: object) -> None:
         raise asyncio.CancelledError
 
-    world.budget.halt = killed_before_it_was_said  # type: ignore[method-assign]
+    world.budget.halt = killed  # type: ignore[method-assign]
     await world.courier.tick(world.clock.now())
     await world.scheduler.settle()
     with pytest.raises(asyncio.CancelledError):
         await world.courier.tick(world.clock.now())
+    assert await states(world.database) == ["sending"]
+    world.budget.halt = halt  # type: ignore[method-assign]
+    await world.courier.tick(world.clock.now())
     fresh = a_world(world.database, world.clock)
     await fresh.start()
     await queue(world.database, await world.chat("2"), "hello")

@@ -14,7 +14,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from bot.arxiv.client import Answer, ArxivClient, ArxivError, Reason, RefusedError, UnreachableError
 from bot.arxiv.feed import BrokenFeedError, FeedDocument, parse_feed
-from bot.arxiv.schedule import ARXIV_ZONE
+from bot.arxiv.schedule import next_poll_at
 from bot.arxiv.sweep import Sweeper
 from bot.clock import Clock
 from bot.config import Arxiv
@@ -32,10 +32,7 @@ MOST_TOGETHER = 64
 SMALLEST = 20
 """Entries that are reckoned for a feed at least: an empty one will not stay so."""
 NOT_EARLIER = timedelta(0)
-_ROWS_AT_ONCE = 200
 _MOST_FAILURES = 10
-_BUSY_FROM, _BUSY_UNTIL = 20, 3  # hours, US/Eastern
-_QUIET_INTERVAL = timedelta(hours=1)
 
 log = structlog.get_logger(__name__)
 
@@ -112,7 +109,7 @@ class FeedPoller:
     async def tick(self, now: datetime) -> datetime | None:
         """Ask the feeds that are due first in one request, or sweep a category; when to come back."""
         feeds_known = await self._feeds(now)
-        due_at = self._due_at(feeds_known, now)
+        due_at = self._due_at(feeds_known)
         if due_at is None or due_at > now:
             return due_at
         if self._client.free_at <= now:
@@ -125,17 +122,17 @@ class FeedPoller:
 
     async def next_poll_at(self, now: datetime) -> datetime | None:
         """When the next feed is due, or the next sweep."""
-        return self._due_at(await self._feeds(now), now)
+        return self._due_at(await self._feeds(now))
 
-    def _due_at(self, feeds_known: Sequence[Feed], now: datetime) -> datetime | None:
-        return min(filter(None, (earliest(feeds_known), self._sweeper.next_at(feeds_known, now))), default=None)
+    def _due_at(self, feeds_known: Sequence[Feed]) -> datetime | None:
+        return min(filter(None, (earliest(feeds_known), self._sweeper.next_at(feeds_known))), default=None)
 
     async def _poll_first(self, feeds_known: Sequence[Feed], now: datetime) -> None:
         # What is due a little later comes along: so they stay together from then on.
         if together := groups(feeds_known, now, (next_poll_at(now, self._interval) - now) / 2):
             await self.poll(together[0])
-        elif (feed := self._sweeper.due(feeds_known, now)) is not None:
-            await self._sweeper.sweep(feed, now)
+        else:
+            await self._sweeper.sweep_first(feeds_known, now)
 
     @property
     def _interval(self) -> timedelta:
@@ -222,7 +219,8 @@ class FeedPoller:
         if document is not None:
             # What stood in a feed before its first reading was announced then: who subscribed since is not owed it.
             seen_at = now if known[0].read_at else min(document.built_at, now)
-            new = await self._store(document, seen_at)
+            async with self._database.write() as connection:
+                new = await papers.add_announced(connection, document.announced, seen_at)
             read = [_having_read(feed, document, new_at=now if new else feed.new_at) for feed in read]
             self._remember(tuple(feed.category for feed in known), answer, document)
             categories = "+".join(feed.category for feed in known)
@@ -245,15 +243,6 @@ class FeedPoller:
         reading = {} if document.unreadable else {group: _Reading(answer.etag, _checksum(answer.body))}
         self._read_last = others | reading
 
-    async def _store(self, document: FeedDocument, seen_at: datetime) -> int:
-        """All of a document or nothing of it; row by row it would hold the event loop."""
-        new = 0
-        async with self._database.write() as connection:
-            for start in range(0, len(document.announced), _ROWS_AT_ONCE):
-                batch = document.announced[start : start + _ROWS_AT_ONCE]
-                new += await papers.add_announced(connection, batch, seen_at)
-        return new
-
     async def _failed(self, asked: Sequence[Feed], error: ArxivError) -> None:
         now = self._clock.now()
         until = now + min(FIRST_RETRY * 2 ** max(feed.failures for feed in asked), LAST_RETRY)
@@ -272,15 +261,6 @@ class FeedPoller:
             reason = error.reason if self._out_of_reach else str(error)
             categories = "+".join(feed.category for feed in asked)
             log.warning("arxiv.not_read", categories=categories, reason=reason, next_try=f"{until:%H:%M} UTC")
-
-
-def next_poll_at(now: datetime, interval: timedelta) -> datetime:
-    """When a feed that was just read is asked again: often while arXiv publishes, once an hour else, weekends too.
-
-    Feeds are built from 00:00 US/Eastern on, and again after the announcement at 20:00 (measured: 21:18 to 23:37).
-    """
-    hour = now.astimezone(ARXIV_ZONE).hour
-    return now + (interval if hour >= _BUSY_FROM or hour < _BUSY_UNTIL else max(interval, _QUIET_INTERVAL))
 
 
 def _having_read(feed: Feed, document: FeedDocument, *, new_at: datetime | None) -> Feed:

@@ -5,14 +5,14 @@ the API's search) tell no announcement day, only when a paper was submitted: wha
 """
 
 from collections.abc import Awaitable, Callable, Collection, Iterable
-from datetime import UTC, date, datetime, time, timedelta
+from datetime import date, datetime, time, timedelta
 
 import structlog
 
 from bot.arxiv.api import submitted_between
 from bot.arxiv.client import ArxivClient, ArxivError
 from bot.arxiv.oai import list_records
-from bot.arxiv.schedule import ARXIV_ZONE, day_of, first_day_for
+from bot.arxiv.schedule import ARXIV_ZONE, ONE_DAY, day_of, first_day_for, last_swept_day, sweep_at
 from bot.arxiv.taxonomy import canonical
 from bot.clock import Clock
 from bot.config import Arxiv
@@ -21,12 +21,8 @@ from bot.storage import feeds, papers
 from bot.storage.database import Database
 from bot.storage.feeds import Feed
 
-AT = time(4)
-"""US/Eastern: the day's feeds have been there for hours, and OAI-PMH has had the announcement since the evening."""
 FARTHEST = timedelta(days=30)
 AGAIN_AFTER = timedelta(hours=1)
-_ONE_DAY = timedelta(days=1)
-_ROWS_AT_ONCE = 200
 _LONGEST_BEFORE = timedelta(days=6)
 """Between a submission and its announcement: over a weekend and a holiday."""
 
@@ -43,32 +39,27 @@ class Sweeper:
         self._settings = settings
         self._not_before: dict[str, datetime] = {}
 
-    def due(self, known: Iterable[Feed], now: datetime) -> Feed | None:
-        """A category that is to be compared now, if any."""
-        last = last_day(now)
-        return next((feed for feed in known if self._is_behind(feed, last) and self._may(feed, now)), None)
-
-    def next_at(self, known: Iterable[Feed], now: datetime) -> datetime | None:
+    def next_at(self, known: Iterable[Feed]) -> datetime | None:
         """When the next category is to be compared."""
-        last, times = last_day(now), []
+        return min(filter(None, map(self._due_at, known)), default=None)
+
+    async def sweep_first(self, known: Iterable[Feed], now: datetime) -> None:
+        """Compare a category that is due, if any."""
         for feed in known:
-            if feed.first_read_at is not None and self._settings.sweep_days:
-                behind = self._is_behind(feed, last)
-                times.append(self._not_before.get(feed.category, now) if behind else after(last))
-        return max(min(times), now) if times else None
+            if (due_at := self._due_at(feed)) is not None and due_at <= now:
+                await self._sweep(feed, now)
+                break
 
-    def _is_behind(self, feed: Feed, last: date) -> bool:
+    def _due_at(self, feed: Feed) -> datetime | None:
         if feed.first_read_at is None or not self._settings.sweep_days:
-            return False
-        return (feed.swept_until or day_of(feed.first_read_at)) < last
+            return None
+        due_at = sweep_at((feed.swept_until or day_of(feed.first_read_at)) + ONE_DAY)
+        return max(due_at, self._not_before.get(feed.category, due_at))
 
-    def _may(self, feed: Feed, now: datetime) -> bool:
-        return self._not_before.get(feed.category, now) <= now
-
-    async def sweep(self, feed: Feed, now: datetime) -> None:
+    async def _sweep(self, feed: Feed, now: datetime) -> None:
         """Compare a category up to today, and store what is missing. A failure is tried again later."""
         assert feed.first_read_at is not None
-        last = last_day(now)
+        last = last_swept_day(now)
         first = first_day(feed.first_read_at, feed.swept_until, last, self._settings.sweep_days)
         sources = (self._from_records, self._from_searches)
         told = [found for ask in sources if (found := await self._ask(ask, feed.category, first, now)) is not None]
@@ -95,7 +86,7 @@ class Sweeper:
             return None
 
     async def _from_records(self, category: str, first: date, now: datetime) -> list[Submission]:
-        changed = list_records(self._client, self._settings.oai_url, category, first - _ONE_DAY, now.date())
+        changed = list_records(self._client, self._settings.oai_url, category, first - ONE_DAY, now.date())
         return [each async for page in changed for each in page]
 
     async def _from_searches(self, category: str, first: date, now: datetime) -> list[Submission]:
@@ -107,21 +98,9 @@ class Sweeper:
         async with self._database.write() as connection:
             known = await papers.listed_in(connection, category, list(announced))
             missing = [each for paper_id, each in announced.items() if paper_id not in known]
-            for start in range(0, len(missing), _ROWS_AT_ONCE):
-                await papers.add_announced(connection, missing[start : start + _ROWS_AT_ONCE], now)
+            await papers.add_announced(connection, missing, now)
             await feeds.swept(connection, category, last)
         return len(missing)
-
-
-def last_day(now: datetime) -> date:
-    """The last day whose announcement can be compared by now."""
-    local = now.astimezone(ARXIV_ZONE)
-    return local.date() if local.time() >= AT else local.date() - _ONE_DAY
-
-
-def after(day: date) -> datetime:
-    """When the day after can be compared."""
-    return datetime.combine(day + _ONE_DAY, AT, ARXIV_ZONE).astimezone(UTC)
 
 
 def first_day(first_read_at: datetime, swept_until: date | None, last: date, days: int) -> date:
@@ -131,7 +110,7 @@ def first_day(first_read_at: datetime, swept_until: date | None, last: date, day
     """
     since = day_of(first_read_at)
     again = last - timedelta(days=days)
-    return max(since + _ONE_DAY, min(again, swept_until or since), last - FARTHEST)
+    return max(since + ONE_DAY, min(again, swept_until or since), last - FARTHEST)
 
 
 def _announced(found: Iterable[Submission], category: str, first: date, last: date) -> Iterable[Announced]:

@@ -12,6 +12,8 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from typing import Protocol
 
+from sqlalchemy.ext.asyncio import AsyncConnection
+
 from bot.chats import Chat
 from bot.clock import Clock
 from bot.delivery.port import Pace, Rate
@@ -71,8 +73,8 @@ class Budget(Protocol):
         What comes back within `ahead` is given already: the message is to leave then.
         """
 
-    async def halt(self, scope: str, until: datetime) -> None:
-        """The platform wants silence in a scope until then."""
+    async def halt(self, connection: AsyncConnection, scope: str, until: datetime) -> None:
+        """The platform wants silence in a scope until then; over restarts, too."""
 
 
 @asynccontextmanager
@@ -246,19 +248,13 @@ class MemoryBudget:
             self._buckets = defaultdict(
                 Bucket, {n: bucket for n, bucket in self._buckets.items() if not bucket.is_idle}
             )
-        return settle(
-            {scope.name: self._buckets[scope.name] for scope in _scopes_of_all(answered, asked)},
-            answered,
-            asked,
-            now,
-            ahead,
-        )
+        about = {scope.name: self._buckets[scope.name] for scope in _scopes_of_all(answered, asked)}
+        return settle(about, answered, asked, now, ahead)
 
-    async def halt(self, scope: str, until: datetime) -> None:
+    async def halt(self, connection: AsyncConnection, scope: str, until: datetime) -> None:
         bucket = self._buckets[scope]
         bucket.halted_until = max(bucket.halted_until, until.timestamp())
-        async with self._database.write() as connection:
-            await budgets.halt(connection, scope, bucket.halted_until)
+        await budgets.halt(connection, scope, bucket.halted_until)
 
 
 class SharedBudget:
@@ -288,6 +284,5 @@ class SharedBudget:
             )
         return answers
 
-    async def halt(self, scope: str, until: datetime) -> None:
-        async with self._database.write() as connection:
-            await budgets.halt(connection, scope, until.timestamp())
+    async def halt(self, connection: AsyncConnection, scope: str, until: datetime) -> None:
+        await budgets.halt(connection, scope, until.timestamp())

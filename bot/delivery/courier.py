@@ -8,22 +8,21 @@ import asyncio
 from collections import Counter, OrderedDict, deque
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
 from contextlib import asynccontextmanager
-from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 import structlog
-from sqlalchemy.exc import InterfaceError, OperationalError, SQLAlchemyError
+from sqlalchemy.exc import SQLAlchemyError
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from bot.chats import Chat, PlatformName
+from bot.chats import PlatformName
 from bot.clock import Clock, Scheduler
 from bot.delivery.budget import NOT_AHEAD, Answered, Ask, Budget, MemoryBudget, slot
 from bot.delivery.gate import Gate
-from bot.delivery.outcomes import LAST_RETRY, Aftermath, record
-from bot.delivery.port import Alert, Outcome, Platform, Sent, Uncertain
+from bot.delivery.outcomes import Aftermath, Answer, answer_of, record_all
+from bot.delivery.port import Alert, Platform, Sent, Uncertain
 from bot.delivery.turns import MOST_A_TURN, Turn
 from bot.metrics import Metrics
-from bot.storage import attempts, budgets, chats, marks, outbox
+from bot.storage import attempts, chats, marks, outbox
 from bot.storage.database import Database
 from bot.storage.outbox import Message
 
@@ -48,21 +47,6 @@ Tell = Callable[[PlatformName, Alert, str], Awaitable[None]]
 """Tells the operators what they are to mend: the platform, the cause, and its reason in the platform's words."""
 Detour = Callable[[PlatformName, str, str], Awaitable[None]]
 """Tells the people at an address why the messages of one of its topics come there now."""
-
-
-@dataclass(frozen=True, slots=True)
-class _Answer:
-    chat: Chat
-    message: Message
-    outcome: Outcome
-    confirmed: str | None
-    """The id of a message that was sent with no more to say of it: so it is with nearly all."""
-
-
-def _answer(chat: Chat, message: Message, outcome: Outcome) -> _Answer:
-    has_more_to_say = message.stands_in or chat.inactive_because is not None or chat.shut
-    confirmed = outcome.message_id if isinstance(outcome, Sent) and not has_more_to_say else None
-    return _Answer(chat, message, outcome, confirmed)
 
 
 class Courier:
@@ -97,7 +81,7 @@ class Courier:
         self._turns: dict[int, Turn] = {}
         self._calls: dict[int, asyncio.Event] = {}
         self._new_calls: set[int] = set()
-        self._answers: list[_Answer] = []
+        self._answers: list[Answer] = []
         self._texts: OrderedDict[int, str] = OrderedDict()
         self._in_flight = 0
         self._met = 0
@@ -247,13 +231,14 @@ class Courier:
     async def _round(self, now: datetime) -> None:
         answers = list(self._answers)
         texts: dict[int, str] = {}
-        aftermaths: list[tuple[_Answer, Aftermath]] = []
+        aftermaths: list[tuple[Answer, Aftermath]] = []
         room = 0 if self._is_stopping else MOST_IN_FLIGHT - self._in_flight
         departures = await self._gate.choose(self._turns.values(), room, now)
         try:
             if answers or departures.leaving or departures.resting:
                 async with self._database.write() as connection:
-                    aftermaths = await self._record(connection, answers, now)
+                    aftermaths = await record_all(connection, answers, now)
+                    await self._halt(connection, aftermaths, now)
                     await outbox.rest(connection, departures.resting)
                     texts = await self._claim(connection, departures.leaving, now)
         except BaseException:
@@ -272,33 +257,17 @@ class Courier:
         for answer, aftermath in aftermaths:
             await self._follow_up(answer, aftermath)
 
-    async def _record(
-        self, connection: AsyncConnection, answers: Sequence[_Answer], now: datetime
-    ) -> list[tuple[_Answer, Aftermath]]:
-        """Write down what became of messages. One that makes trouble does not keep the others from being recorded."""
-        confirmed = {each.message.id: each.confirmed for each in answers if each.confirmed is not None}
-        await attempts.sent(connection, confirmed, now)
-        aftermaths = []
-        for answer in answers:
-            if answer.confirmed is not None:
-                continue
-            try:
-                async with connection.begin_nested():
-                    aftermath = await record(connection, answer.chat, answer.message, answer.outcome, now)
-                    if aftermath.silence_until is not None:
-                        scope, until = self._gate.silence(
-                            answer.chat, aftermath.silence_until, is_all=aftermath.whole_platform, now=now
-                        )
-                        await budgets.halt(connection, scope, until.timestamp())
-            except (OperationalError, InterfaceError):
-                raise  # the database itself: all of this is tried again
-            except Exception:
-                log.exception("message.not_recorded", message=answer.message.id, outcome=repr(answer.outcome))
-                until = now + LAST_RETRY
-                await attempts.put_back(connection, answer.message, until, "not recorded", now, uncertain=True)
-                continue
-            aftermaths.append((answer, aftermath))
-        return aftermaths
+    async def _halt(
+        self, connection: AsyncConnection, aftermaths: Sequence[tuple[Answer, Aftermath]], now: datetime
+    ) -> None:
+        """Keep silent where a platform asked for it."""
+        for answer, aftermath in aftermaths:
+            if aftermath.silence_until is not None:
+                scope, until = self._gate.silence(
+                    answer.chat, aftermath.silence_until, is_all=aftermath.whole_platform, now=now
+                )
+                await self._budget.halt(connection, scope, until)
+                log.warning("delivery.silent", scope=scope, until=str(until))
 
     async def _claim(self, connection: AsyncConnection, leaving: Sequence[Turn], now: datetime) -> dict[int, str]:
         """Claim the first message of each of these turns, as far as it may go; the text of each that does, by message.
@@ -353,7 +322,7 @@ class Courier:
         if isinstance(outcome, Sent):
             self._gate.heard(chat.platform)
             log.debug("message.sent", chat=chat.id, digest=message.digest_id, key=message.key, id=outcome.message_id)
-        answer = _answer(chat, message, outcome)
+        answer = answer_of(chat, message, outcome)
         self._answers.append(answer)
         if answer.confirmed is None:
             turn.queue.clear()  # the chat is looked at anew once this is on record
@@ -363,7 +332,7 @@ class Courier:
             self._is_working = self._woke_itself = True
             self._wake()
 
-    def _count(self, answers: Sequence[_Answer], now: datetime) -> None:
+    def _count(self, answers: Sequence[Answer], now: datetime) -> None:
         outcomes = Counter((each.chat.platform, type(each.outcome).__name__.lower()) for each in answers)
         for labels, how_many in outcomes.items():
             self._metrics.sends.labels(*labels).inc(how_many)
@@ -379,17 +348,11 @@ class Courier:
                 self._end_call(turn.chat.id)
             self._has_more |= turn.length > MOST_A_TURN or turn.chat.id in self._calls
 
-    async def _follow_up(self, answer: _Answer, aftermath: Aftermath) -> None:
-        """What an outcome asks for beyond its record: silence, a word to the operators or to the chat's people."""
+    async def _follow_up(self, answer: Answer, aftermath: Aftermath) -> None:
+        """What an outcome asks for beyond its record: a word to the operators or to the chat's people."""
         chat = answer.chat
         self._has_more = True
         try:
-            if aftermath.silence_until is not None:
-                scope, until = self._gate.silence(
-                    chat, aftermath.silence_until, is_all=aftermath.whole_platform, now=self._clock.now()
-                )
-                await self._budget.halt(scope, until)
-                log.warning("delivery.silent", scope=scope, until=str(until))
             if aftermath.alert is not None:
                 await self._alert(chat.platform, aftermath.alert, aftermath.reason)
             if aftermath.detour is not None:

@@ -1,9 +1,11 @@
 """What an Outcome changes: the message's next state, its chat, the platform's silence, what operators are told."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 import structlog
+from sqlalchemy.exc import InterfaceError, OperationalError
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from bot.chats import Chat
@@ -34,10 +36,54 @@ class Aftermath:
     """The chat goes on at another address, for this reason: its people are told there."""
 
 
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """What became of a message to a chat.
+
+    `confirmed`: the id of one that was sent with no more to say of it, as it is with nearly all.
+    """
+
+    chat: Chat
+    message: Message
+    outcome: Outcome
+    confirmed: str | None
+
+
+def answer_of(chat: Chat, message: Message, outcome: Outcome) -> Answer:
+    """The answer to a message that was `sending`."""
+    has_more_to_say = message.stands_in or chat.inactive_because is not None or chat.shut
+    confirmed = outcome.message_id if isinstance(outcome, Sent) and not has_more_to_say else None
+    return Answer(chat, message, outcome, confirmed)
+
+
 def retry_at(attempts: int, now: datetime) -> datetime:
     """When a message is tried again that was tried so often: ever later, never not at all."""
     after: timedelta = FIRST_RETRY * 2 ** min(attempts, 10)
     return now + min(after, LAST_RETRY)
+
+
+async def record_all(
+    connection: AsyncConnection, answers: Sequence[Answer], now: datetime
+) -> list[tuple[Answer, Aftermath]]:
+    """Write down what became of messages. One that makes trouble does not keep the others from being recorded."""
+    confirmed = {each.message.id: each.confirmed for each in answers if each.confirmed is not None}
+    await attempts.sent(connection, confirmed, now)
+    aftermaths = []
+    for answer in answers:
+        if answer.confirmed is not None:
+            continue
+        try:
+            async with connection.begin_nested():
+                aftermath = await record(connection, answer.chat, answer.message, answer.outcome, now)
+        except (OperationalError, InterfaceError):
+            raise  # the database itself: all of this is tried again
+        except Exception:
+            log.exception("message.not_recorded", message=answer.message.id, outcome=repr(answer.outcome))
+            until = now + LAST_RETRY
+            await attempts.put_back(connection, answer.message, until, "not recorded", now, uncertain=True)
+            continue
+        aftermaths.append((answer, aftermath))
+    return aftermaths
 
 
 async def record(  # noqa: PLR0911 -- one return an outcome

@@ -65,13 +65,12 @@ class Distributed:
         self._clock = clock
         self._scheduler = scheduler
         self._platforms = list(platforms)
-        self._deliver = deliver
         self._compose = compose
         self._poll = poll
         self._next_poll_at = next_poll_at
         self._summarising = summarising
         self._app = App(connector=PsycopgConnector(conninfo=_conninfo(url), min_size=1, max_size=10))
-        self._app.task(name="deliver")(self._deliver_one)
+        self._app.task(name="deliver")(deliver)
         self._app.task(name="compose")(self._compose_one)
         self._app.task(name="poll")(self._poll_one)
         self._app.task(name="summarise")(self._summarise_some)
@@ -200,9 +199,6 @@ class Distributed:
                     await jobs.finish_job(job, Status.ABORTED, delete_job=True)
                 log.warning("worker.taken_over", task=job.task_name, lock=job.lock)
 
-    async def _deliver_one(self, chat_id: int) -> None:
-        await self._deliver(chat_id)
-
     async def _compose_one(self, chat_id: int) -> None:
         await self._scheduler.run(self._compose_chat(chat_id))
         self._scheduler.wake("deliver")
@@ -216,10 +212,10 @@ class Distributed:
     async def _poll_one(self) -> None:
         await self._scheduler.run(self._poll_first())
         self._scheduler.wake("poll")
+        self._scheduler.wake("summarise")
 
     async def _poll_first(self) -> None:
         await self._poll(self._clock.now())
-        self._scheduler.wake("summarise")
 
     async def _summarise_some(self, paper_ids: list[str]) -> None:
         await self._scheduler.run(self._summarising.write([PaperId(paper_id) for paper_id in paper_ids]))

@@ -12,6 +12,8 @@ from bot.storage.dialect import insert
 from bot.storage.tables import listings, papers
 
 _BATCH = 500
+_ROWS_AT_ONCE = 200
+"""That are written together: thousands would hold the event loop while they are made ready."""
 
 
 async def add_announced(connection: AsyncConnection, announced: Sequence[Announced], seen_at: datetime) -> int:
@@ -19,8 +21,15 @@ async def add_announced(connection: AsyncConnection, announced: Sequence[Announc
 
     A paper already listed keeps its day; a higher version replaces the facts, a lower one does not.
     """
-    if not announced:
-        return 0
+    return sum(
+        [
+            await _add_announced(connection, announced[start : start + _ROWS_AT_ONCE], seen_at)
+            for start in range(0, len(announced), _ROWS_AT_ONCE)
+        ]
+    )
+
+
+async def _add_announced(connection: AsyncConnection, announced: Sequence[Announced], seen_at: datetime) -> int:
     await add(connection, [each.paper for each in announced], seen_at)
     rows = [
         {

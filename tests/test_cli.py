@@ -46,6 +46,7 @@ def terminal(tmp_path: Path, arxiv: ArxivStub) -> Terminal:
         arxiv__feed_url=f"{arxiv.url}/atom",
         arxiv__api_url=f"{arxiv.url}/api/query",
         arxiv__oai_url=f"{arxiv.url}/oai",
+        arxiv__listing_url=f"{arxiv.url}/list",
         database__url=f"sqlite:///{tmp_path}/paperwire.db",
     )
 

@@ -157,6 +157,7 @@ async def a_room(folder: Path, *, is_open: bool = True) -> AsyncIterator[Room]:
                 feed_url=f"{arxiv.url}/atom",
                 api_url=f"{arxiv.url}/api/query",
                 oai_url=f"{arxiv.url}/oai",
+                listing_url=f"{arxiv.url}/list",
                 default_categories=("cs.CL",),
             ),
         )

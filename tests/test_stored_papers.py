@@ -1,11 +1,12 @@
 """Papers in the store: a later source adds what it knows and takes nothing away."""
 
 from dataclasses import replace
+from datetime import timedelta
 
 from bot.papers import Paper
-from bot.storage import papers
+from bot.storage import digests, papers
 from bot.storage.database import Database
-from tests.builders import MONDAY, a_paper
+from tests.builders import MONDAY, a_paper, announce
 
 RICH = a_paper(1, licence="CC0", comment="5 pages", journal_ref="J. 1", doi="10.1/x", withdrawn=True, version=2)
 POOR = replace(RICH, licence=None, comment=None, journal_ref=None, doi=None, withdrawn=False)
@@ -46,3 +47,13 @@ async def test_an_older_version_only_adds_what_was_missing(any_database: Databas
 
 async def test_a_place_of_publication_that_arxiv_changes_is_changed(any_database: Database) -> None:
     assert await stored(any_database, RICH, replace(RICH, journal_ref="J. 2")) == replace(RICH, journal_ref="J. 2")
+
+
+async def test_what_is_cross_listed_later_is_news_only_in_the_category_that_it_came_to(any_database: Database) -> None:
+    later = MONDAY + timedelta(days=3)
+    await announce(any_database, MONDAY, a_paper(1, "cs.CL"))
+    await announce(any_database, later, a_paper(1, "cs.CL", "cs.AI"), announce_type="cross")
+    async with any_database.read() as connection:
+        found = await digests.listed(connection, ["cs.CL", "cs.AI"], MONDAY)
+    assert {each.category: each.first_seen_at for each in found} == {"cs.CL": MONDAY, "cs.AI": later}
+    assert len(found) == 2

@@ -37,9 +37,10 @@ async def start(database: Database, arxiv: ArxivStub, clock: HandClock) -> Async
 
     def poller(**settings: int) -> FeedPoller:
         clients.append(ArxivClient("mailto:tests@example.org", clock))
-        urls = {"feed_url": f"{arxiv.url}/atom", "api_url": f"{arxiv.url}/api/query", "oai_url": f"{arxiv.url}/oai"}
+        urls = {"feed": "/atom", "api": "/api/query", "oai": "/oai", "listing": "/list"}
+        values = {f"{name}_url": f"{arxiv.url}{path}" for name, path in urls.items()} | settings
         return FeedPoller(
-            database, clients[-1], clock, Arxiv.model_validate({"default_categories": ["cs.CL"]} | urls | settings)
+            database, clients[-1], clock, Arxiv.model_validate({"default_categories": ["cs.CL"]} | values)
         )
 
     yield poller
@@ -104,6 +105,30 @@ async def test_either_source_alone_is_enough(
     announce_by_records(arxiv, 1, submitted(3))
     await run(start(), clock, submitted(5, hour=6).astimezone(UTC))
     assert [each.paper_id for each in await listed(database)] == ["2603.00001"]
+
+
+async def test_the_listing_alone_tells_of_its_own_day(
+    database: Database, arxiv: ArxivStub, clock: HandClock, start: Start
+) -> None:
+    arxiv.down_paths = ("/oai", "/api")
+    posted = submitted(5, hour=0).timestamp()
+    entry = Entry("2603.00001", "Paper 1", "Text.", ("cs.CL",))
+    arxiv.publish_listing("cs.CL", date(2026, 3, 5), [entry], posted)
+    await run(start(), clock, submitted(5, hour=6).astimezone(UTC))
+    assert [(each.paper_id, each.day) for each in await listed(database)] == [("2603.00001", date(2026, 3, 5))]
+
+
+async def test_a_late_cross_list_that_no_feed_brought_is_on_the_listing(
+    database: Database, arxiv: ArxivStub, clock: HandClock, start: Start
+) -> None:
+    old = datetime(2026, 1, 7, 12, tzinfo=ARXIV_ZONE)
+    cross = Entry(
+        "2601.00001", "Paper 1", "Text.", ("cs.AI", "cs.CL"), announce_type="cross", submitted=old.timestamp()
+    )
+    arxiv.add_paper(cross, at=submitted(4, hour=20).timestamp())
+    arxiv.publish_listing("cs.CL", date(2026, 3, 5), [cross], submitted(5, hour=0).timestamp())
+    await run(start(), clock, submitted(5, hour=6).astimezone(UTC))
+    assert [(each.paper_id, each.day) for each in await listed(database)] == [("2601.00001", date(2026, 3, 5))]
 
 
 async def test_while_neither_answers_it_is_tried_again_and_nothing_is_lost(

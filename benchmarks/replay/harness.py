@@ -309,6 +309,7 @@ class Harness:
             "PAPERWIRE_ARXIV__FEED_URL": f"{self.arxiv.url}/atom",
             "PAPERWIRE_ARXIV__API_URL": f"{self.arxiv.url}/api/query",
             "PAPERWIRE_ARXIV__OAI_URL": f"{self.arxiv.url}/oai",
+            "PAPERWIRE_ARXIV__LISTING_URL": f"{self.arxiv.url}/list",
             "PAPERWIRE_ARXIV__DEFAULT_CATEGORIES": "[]",
             "PAPERWIRE_ARXIV__SWEEP_DAYS": "0",
             "PAPERWIRE_TELEGRAM__TOKEN": self.telegram.stub.token,

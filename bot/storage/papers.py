@@ -19,7 +19,8 @@ _ROWS_AT_ONCE = 200
 async def add_announced(connection: AsyncConnection, announced: Sequence[Announced], seen_at: datetime) -> int:
     """Store an announcement's papers and list each under all its categories; how many listings were not known before.
 
-    A paper already listed keeps its day; a higher version replaces the facts, a lower one does not.
+    A paper already listed keeps its day; what is cross-listed later is news only in the categories that it came to. A
+    higher version replaces the facts, a lower one does not.
     """
     return sum(
         [
@@ -31,6 +32,7 @@ async def add_announced(connection: AsyncConnection, announced: Sequence[Announc
 
 async def _add_announced(connection: AsyncConnection, announced: Sequence[Announced], seen_at: datetime) -> int:
     await add(connection, [each.paper for each in announced], seen_at)
+    known = await fresh_listings(connection, [each.paper.id for each in announced])
     rows = [
         {
             "paper_id": each.paper.id,
@@ -42,20 +44,21 @@ async def _add_announced(connection: AsyncConnection, announced: Sequence[Announ
         }
         for each in announced
         for category in each.paper.categories
+        if each.announce_type not in FRESH or (each.paper.id, category) not in known
     ]
+    if not rows:
+        return 0
     return (await connection.execute(insert(connection, listings).on_conflict_do_nothing(), rows)).rowcount
 
 
-async def listed_in(connection: AsyncConnection, category: str, paper_ids: Sequence[PaperId]) -> set[PaperId]:
-    """Which of these papers were newly listed in a category, as new ones or cross-listed."""
-    found: set[PaperId] = set()
+async def fresh_listings(connection: AsyncConnection, paper_ids: Sequence[PaperId]) -> set[tuple[PaperId, str]]:
+    """In which categories these papers were listed as new or cross-listed ones."""
+    found: set[tuple[PaperId, str]] = set()
     for start in range(0, len(paper_ids), _BATCH):
-        query = sa.select(listings.c.paper_id).where(
-            listings.c.category == category,
-            listings.c.announce_type.in_(FRESH),
-            listings.c.paper_id.in_(paper_ids[start : start + _BATCH]),
+        query = sa.select(listings.c.paper_id, listings.c.category).where(
+            listings.c.paper_id.in_(paper_ids[start : start + _BATCH]), listings.c.announce_type.in_(FRESH)
         )
-        found.update((await connection.execute(query)).scalars())
+        found.update((PaperId(row.paper_id), row.category) for row in await connection.execute(query))
     return found
 
 

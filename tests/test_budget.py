@@ -138,6 +138,7 @@ def budget(any_database: Database) -> Budget:
 
 
 ALL = Scope("telegram", Rate(2, SECOND))
+ONE = Scope("arxiv", Rate(1, SECOND))
 
 
 async def test_what_is_granted_is_taken_until_a_window_after_its_answer(budget: Budget) -> None:
@@ -178,6 +179,12 @@ async def test_a_place_kept_for_a_reply_that_never_comes_is_free_again(budget: B
     await budget.turn([Answered((ALL,), MONDAY)] * 2, [Ask((ALL,), urgent=True)], MONDAY)
     first, second = await budget.turn([], [Ask((ALL,))] * 2, later(3))
     assert (first.lacking, second.lacking) == (None, None)
+
+
+async def test_who_waited_for_the_database_does_not_take_what_was_taken_meanwhile(budget: Budget) -> None:
+    (first,) = await budget.turn([], [Ask((ONE,))], later(10))
+    (second,) = await budget.turn([], [Ask((ONE,))], later(3))
+    assert (first.lacking, second.lacking) == (None, ONE.name)
 
 
 async def halt(budget: Budget, database: Database, scope: str, until: datetime) -> None:

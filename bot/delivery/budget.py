@@ -27,6 +27,8 @@ NOT_AHEAD = timedelta(0)
 _TIDY_EVERY = 1000
 _NEARLY = 1.0
 """Seconds: the most that a message is claimed before it leaves, and more."""
+_BEHIND = 60.0
+"""Seconds that one who asks may be behind another: the clocks of two machines differ, or it waited for the database."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -139,7 +141,7 @@ class Bucket:
         """Forget what is over, and what only a clock that went back lets seem to come."""
         if self.is_idle:
             return
-        latest = _after(now, LEASE) + _NEARLY
+        latest = _after(now, LEASE) + _BEHIND
         self.taken = [at for at in self.taken if now < at <= latest]
         self.reserved = [until for until in self.reserved if until > now]
         if self.halted_until <= now:

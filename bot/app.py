@@ -12,6 +12,7 @@ import sqlalchemy as sa
 import structlog
 from sqlalchemy.exc import SQLAlchemyError
 
+from bot.announcements import midnight_of
 from bot.arxiv.client import SPACING, ArxivClient
 from bot.arxiv.feed import parse_feed
 from bot.arxiv.poll import FeedPoller
@@ -32,11 +33,11 @@ from bot.errors import PaperwireError
 from bot.jobs.housekeeping import Housekeeper
 from bot.jobs.summarising import Summarising
 from bot.locales import phrases_of
-from bot.metrics import Depth, Metrics
+from bot.metrics import Metrics, Snapshot
 from bot.platforms.webchat.render import render as render_web
 from bot.platforms.webchat.send import Listeners, WebChatPlatform
 from bot.platforms.webchat.updates import WebChat, slug_of
-from bot.storage import chats, digests, marks, outbox, papers, updates_seen
+from bot.storage import announcements, chats, digests, marks, outbox, papers, updates_seen
 from bot.storage.database import Database
 from bot.storage.lease import lease
 from bot.summaries.write import WRITERS, Summariser
@@ -98,14 +99,16 @@ class App:
         self._state = "starting"
         self._budget = SharedBudget(database) if database.is_shared else MemoryBudget(database)
         of_all = partial(slot, self._budget, clock, Ask((Scope("arxiv", Rate(1, SPACING)),)))
-        self._client = ArxivClient(settings.arxiv.contact, clock, of_all if database.is_shared else nullcontext)
+        self._client = ArxivClient(
+            settings.arxiv.contact, clock, self._metrics, of_all if database.is_shared else nullcontext
+        )
         self._updates: list[Updates] = []
         self._open: list[Stoppable] = []
         self._platforms: dict[PlatformName, Platform] = {}
         self._renders: dict[PlatformName, Render] = {}
         self._webhook: Webhook | None = None
         summarise = Summariser(database, clock, WRITERS).summarise
-        poller = FeedPoller(database, self._client, clock, settings.arxiv)
+        poller = FeedPoller(database, self._client, clock, settings.arxiv, self._metrics)
         self._composer = Composer(database, summarise, self._renders, settings.arxiv.default_categories, self._metrics)
         self._services = Services(
             database=database,
@@ -232,9 +235,12 @@ class App:
             return f"database: {type(error).__name__}"
         return ""
 
-    async def _depths(self) -> list[Depth]:
+    async def _snapshot(self) -> Snapshot:
         async with self._database.read() as connection:
-            return await outbox.depths(connection)
+            followed = await chats.followed_categories(connection) | set(self._settings.arxiv.default_categories)
+            last = await announcements.last_good(connection, followed)
+            announced = {category: midnight_of(each.day) for category, each in last.items()}
+            return Snapshot(await outbox.depths(connection), announced)
 
     async def _poll(self, poller: FeedPoller, now: datetime) -> datetime | None:
         due = await poller.tick(now)
@@ -259,7 +265,7 @@ class App:
             web_chat = WebChat(self._database, self._clock, listeners, self._desk.answer)
             look_again = LOOK_AGAIN if self._database.is_shared else None
             site = Site(self._database, listeners, web_chat, self._thread, self._status, look_again=look_again)
-        operations = Operations(self._clock, self._metrics, self._ready, self._depths)
+        operations = Operations(self._clock, self._metrics, self._ready, self._snapshot)
         webhook = self._webhook if "web" in self._roles else None
         return WebServer(self._settings.web, build_web(self._settings.web, operations, site, webhook), listeners)
 

@@ -13,6 +13,7 @@ from bot.arxiv.client import ArxivClient, ArxivError
 from bot.arxiv.feed import parse_feed
 from bot.clock import WallClock
 from bot.config import Settings, Telegram
+from bot.metrics import Metrics
 from bot.storage import inspection, marks, outbox, queue
 from bot.storage.database import Database, DatabaseError, check, explain, open_database
 
@@ -138,7 +139,7 @@ async def _outbox(database: Database, now: datetime) -> Finding:
 
 
 async def _arxiv(settings: Settings) -> Finding:
-    client = ArxivClient(settings.arxiv.contact, WallClock())
+    client = ArxivClient(settings.arxiv.contact, WallClock(), Metrics())
     category = next(iter(settings.arxiv.default_categories), "cs.CL")
     try:
         document = parse_feed((await client.get(f"{settings.arxiv.feed_url}/{category}")).body)

@@ -52,7 +52,7 @@ async def _stored(settings: Settings, paper_id: PaperId) -> Paper | None:
 async def _fetched(settings: Settings, paper_id: PaperId) -> Paper | None:
     if is_sample(paper_id):
         return None
-    client = ArxivClient(settings.arxiv.contact, WallClock())
+    client = ArxivClient(settings.arxiv.contact, WallClock(), Metrics())
     try:
         return (await find_papers(client, settings.arxiv, [paper_id])).get(paper_id)
     except ArxivError as error:

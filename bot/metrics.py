@@ -1,8 +1,8 @@
 """Metrics: what a process counts and measures of itself, as Prometheus reads it."""
 
 from collections import defaultdict
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 from datetime import datetime
 from functools import partial
 
@@ -31,6 +31,14 @@ class Depth:
     oldest_at: datetime | None
 
 
+@dataclass(frozen=True, slots=True)
+class Snapshot:
+    """What the database says at a scrape: the outbox, and the day (aware UTC) of each category's last announcement."""
+
+    depths: Sequence[Depth] = ()
+    announced: Mapping[str, datetime] = field(default_factory=dict)
+
+
 class Metrics:
     """One process's metrics, in a registry of their own. Names and units: https://prometheus.io/docs/practices/naming/
 
@@ -54,20 +62,37 @@ class Metrics:
         )
         self.digests = counter("paperwire_digests_composed", "Digests composed, by occasion.", ("occasion",))
         self.recovered = counter("paperwire_recovered_messages", "Messages in flight when a process was killed.")
+        self.arxiv_requests = counter(
+            "paperwire_arxiv_requests", "Requests to arXiv, by its host and what became of them.", ("host", "result")
+        )
+        self.stale_documents = counter(
+            "paperwire_stale_documents", "Feed documents that repeated an earlier announcement.", ("category",)
+        )
+        self.filled = counter(
+            "paperwire_filled_papers", "Papers that no feed had brought, by the source that had them.", ("source",)
+        )
         self.alerts = counter("paperwire_alerts", "What operators were told of.", ("cause",))
         self.loop_lag = gauge("paperwire_event_loop_lag_seconds", "One turn of the event loop at this scrape.")
-        # Each process tells these two of the one database: take their max(), not their sum().
+        # Each process tells these three of the one database: take their max(), not their sum().
         self._messages = gauge("paperwire_outbox_messages", "Messages by state.", ("platform", "state"))
         self._oldest = gauge(
             "paperwire_outbox_oldest_age_seconds", "Age of the oldest message still to leave.", ("platform",)
         )
+        self._announced = gauge(
+            "paperwire_last_announcement_timestamp_seconds",
+            "When the day of the last announcement that brought papers began, by category.",
+            ("category",),
+        )
 
-    def exposition(self, depths: Sequence[Depth], now: datetime, accept: str = "") -> tuple[bytes, str]:
+    def exposition(self, snapshot: Snapshot, now: datetime, accept: str = "") -> tuple[bytes, str]:
         """Everything in the format that a scraper accepts, and that format's media type."""
         ages: defaultdict[str, float] = defaultdict(float)
+        self._announced.clear()
+        for category, day in snapshot.announced.items():
+            self._announced.labels(category).set(day.timestamp())
         self._messages.clear()
         self._oldest.clear()
-        for depth in depths:
+        for depth in snapshot.depths:
             self._messages.labels(depth.platform, depth.state).set(depth.messages)
             age = (now - depth.oldest_at).total_seconds() if depth.oldest_at is not None else 0.0
             ages[depth.platform] = max(ages[depth.platform], age)

@@ -15,8 +15,10 @@ import pytest
 import sqlalchemy as sa
 
 from bot.arxiv.client import ArxivClient
+from bot.metrics import Metrics
 from bot.storage.database import Database, open_database
 from tests.builders import HandClock, a_database
+from tests.room import Room, a_room
 from tests.servers.arxiv import ArxivStub
 
 SHARED = Path(__file__).parents[2] / "shared" / "data"
@@ -117,9 +119,16 @@ async def arxiv(clock: HandClock) -> AsyncIterator[ArxivStub]:
 @pytest.fixture
 async def client(clock: HandClock) -> AsyncIterator[ArxivClient]:
     """A polite one, by the same clock."""
-    client = ArxivClient("mailto:tests@example.org", clock)
+    client = ArxivClient("mailto:tests@example.org", clock, Metrics())
     yield client
     await client.close()
+
+
+@pytest.fixture
+async def room(tmp_path: Path) -> AsyncIterator[Room]:
+    """Everything that commands need, with people to talk to it."""
+    async with a_room(tmp_path) as made:
+        yield made
 
 
 @pytest.fixture(params=["sqlite", "postgresql"])

@@ -2,10 +2,8 @@
 
 import asyncio
 import itertools
-import re
-from collections.abc import AsyncIterator
-from contextlib import AsyncExitStack, asynccontextmanager
-from dataclasses import dataclass, replace
+from contextlib import AsyncExitStack
+from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
@@ -15,184 +13,11 @@ from hypothesis import given
 from hypothesis import settings as trials
 from hypothesis import strategies as st
 
-from bot.app import SAMPLE
-from bot.arxiv.client import ArxivClient
-from bot.arxiv.feed import parse_feed
-from bot.arxiv.poll import FeedPoller
-from bot.cards.reply import Reply
-from bot.chats import Chat, PlatformName
-from bot.commands.context import Claim, Services
-from bot.commands.desk import ACTIONS, COMMANDS, Desk
-from bot.commands.request import Incoming, Sender
-from bot.config import AccessRules, Arxiv, Settings
-from bot.digests.compose import Composer
-from bot.locales import CatalogueName, phrases_of
-from bot.metrics import Metrics
-from bot.storage import chats, papers
-from bot.storage.database import Database
-from bot.summaries.write import WRITERS, Summariser
-from tests.builders import HandClock, HandScheduler, a_chat, a_database, a_paper, announce
-from tests.servers.arxiv import ArxivStub, Entry, atom_feed
-
-
-@dataclass(frozen=True)
-class Person:
-    """Somebody in a chat."""
-
-    desk: Desk
-    platform: PlatformName = "telegram"
-    address: str = "papers"
-    group: bool = False
-    admin: bool = True
-    name: str = "Ada"
-    language: str | None = None
-
-    async def says(self, text: str) -> Reply | None:
-        return await self.desk.answer(self._incoming(text=text))
-
-    async def presses(self, action: str) -> Reply | None:
-        return await self.desk.answer(self._incoming(action=action))
-
-    async def reads(self, text: str) -> str:
-        """What the answer to a text looks like, from its title to its last button."""
-        return as_read(await self.says(text))
-
-    def _incoming(self, **what: str) -> Incoming:
-        async def is_admin() -> bool:
-            return self.admin
-
-        sender = Sender(self.name.lower(), self.name, self.language, is_admin)
-        return Incoming(self.platform, self.address, f"{self.name}'s", self.group, sender, **what)
-
-
-def as_read(reply: Reply | None) -> str:
-    if reply is None:
-        return ""
-    cards = ("\n".join([*card.tags, card.title, card.byline, *card.tldrs]) for card in reply.cards)
-    return "\n".join([reply.title, reply.text, *cards, reply.footer, *(button.label for button in reply.buttons)])
-
-
-ANYTHING = "\0"
-NEXT, NEXT_ZH = "Tue 3 Mar 09:00", "3月3日 周二 09:00"
-VALUES = dict.fromkeys(
-    (
-        "query",
-        "names",
-        "next",
-        "wrong",
-        "suggestions",
-        "value",
-        "hint",
-        "reason",
-        "category",
-        "since",
-        "at",
-        "new",
-        "read",
-    ),
-    ANYTHING,
-)
-
-
-def says(answer: str, key: str, language: CatalogueName = "en", **values: Any) -> bool:
-    """Whether a text of the catalogue stands in an answer, with these values; those not given may be anything."""
-    wanted = re.escape(phrases_of(language)(key, **VALUES | values)).replace(ANYTHING, ".*")
-    return re.search(wanted, answer, re.S) is not None
-
-
-@dataclass
-class Room:
-    """Everything that commands need, real but for arXiv; `came` is what went into the outbox, as Replies."""
-
-    database: Database
-    clock: HandClock
-    arxiv: ArxivStub
-    scheduler: HandScheduler
-    services: Services
-    came: list[tuple[PlatformName, Reply]]
-
-    @property
-    def desk(self) -> Desk:
-        return Desk(self.services)
-
-    async def person(self, *queries: str, language: str = "en", **facts: Any) -> Person:
-        """Somebody whose chat was let in and follows these queries."""
-        person = Person(self.desk, **facts)
-        await a_chat(
-            self.database,
-            *queries,
-            now=self.clock.now(),
-            platform=person.platform,
-            address=person.address,
-            is_group=person.group,
-            language=language,
-        )
-        return person
-
-    async def chat(self, person: Person) -> Chat:
-        async with self.database.read() as connection:
-            found = await chats.find(connection, person.platform, person.address)
-        assert found is not None
-        return found
-
-    def publish(self, *numbers: int, category: str = "cs.CL") -> None:
-        entries = [Entry(f"2603.{number:05}", f"Paper {number}", "An abstract.", (category,)) for number in numbers]
-        self.arxiv.publish(category, atom_feed(category, entries, self.clock.epoch()), self.clock.epoch())
-
-    async def add_sample(self) -> None:
-        async with self.database.write() as connection:
-            await papers.add_announced(connection, parse_feed(SAMPLE.read_bytes()).announced, self.clock.now())
-
-
-@asynccontextmanager
-async def a_room(folder: Path, *, is_open: bool = True) -> AsyncIterator[Room]:
-    clock, scheduler = HandClock(), HandScheduler()
-    came: list[tuple[PlatformName, Reply]] = []
-    async with ArxivStub(now=clock.epoch) as arxiv:
-        database = await a_database(folder, "room.db")
-        client = ArxivClient("mailto:tests@example.org", clock)
-        settings = Settings(
-            access=AccessRules(open=is_open),
-            arxiv=Arxiv(
-                feed_url=f"{arxiv.url}/atom",
-                api_url=f"{arxiv.url}/api/query",
-                oai_url=f"{arxiv.url}/oai",
-                listing_url=f"{arxiv.url}/list",
-                default_categories=("cs.CL",),
-            ),
-        )
-        summarise = Summariser(database, clock, WRITERS).summarise
-
-        def into_outbox(platform: PlatformName, reply: Reply) -> list[str]:
-            came.append((platform, reply))
-            return ["{}"]
-
-        platforms: tuple[PlatformName, ...] = ("telegram", "discord", "web")
-        renders = {name: lambda reply, name=name: into_outbox(name, reply) for name in platforms}
-        metrics = Metrics()
-        services = Services(
-            database=database,
-            clock=clock,
-            scheduler=scheduler,
-            settings=settings,
-            client=client,
-            poller=FeedPoller(database, client, clock, settings.arxiv),
-            composer=Composer(database, summarise, renders, settings.arxiv.default_categories, metrics),
-            summarise=summarise,
-            renders=renders,
-            metrics=metrics,
-            claim=Claim(code="let-me-in"),
-        )
-        yield Room(database, clock, arxiv, scheduler, services, came)
-        await client.close()
-        await database.close()
-
-
-@pytest.fixture
-async def room(tmp_path: Path) -> AsyncIterator[Room]:
-    async with a_room(tmp_path) as made:
-        yield made
-
+from bot.commands.desk import ACTIONS, COMMANDS
+from bot.locales import phrases_of
+from tests.builders import a_paper, announce
+from tests.room import ANYTHING, NEXT, NEXT_ZH, Person, Room, a_room, as_read, says
+from tests.servers.arxiv import Entry
 
 # What is said, and the catalogue's text that has to stand in the answer, with its values.
 ANSWERS: list[tuple[str, str, dict[str, Any]]] = [
@@ -458,7 +283,7 @@ async def test_another_chats_broken_feed_is_soon_not_this_chats_trouble(room: Ro
     for _ in range(12):
         await room.services.poller.tick(room.clock.turn(minutes=1))
     assert says(await person.reads("/digest"), "digest.nothing_new")
-    assert says(await Person(room.desk, address="2").reads("/status"), "status.feed_failing", category="cs.RO")
+    assert says(await Person(room.desk, address="2").reads("/status"), "status.broken", category="cs.RO")
 
 
 async def test_the_web_chat_gets_the_sample_where_there_is_nothing_else_and_only_there(room: Room) -> None:
@@ -485,25 +310,6 @@ async def test_what_a_digest_held_back_is_opened_twelve_at_a_time_until_that_was
         assert says(as_read(await person.presses(button.action)), "digest.no_more")
     stranger = await room.person(address="2", language="zh")
     assert says(as_read(await stranger.presses(buttons[0].action)), "digest.no_more", "zh")
-
-
-async def test_status_tells_what_was_read_what_came_last_and_what_comes_next(room: Room) -> None:
-    room.publish(1, 2)
-    person = await room.person("cs.CL")
-    await room.services.poller.tick(room.clock.turn(seconds=30))
-    assert says(await person.reads("/status"), "status.feed_read", category="cs.CL", count=2, new="12:00", read="12:00")
-    await person.says("/digest")
-    room.clock.turn(minutes=5)
-    assert says(await person.reads("/status"), "status.last", at="12:00", matched=2, shown=2, held=0)
-
-
-async def test_status_of_an_empty_list_and_of_a_failing_feed_is_honest(room: Room) -> None:
-    person = await room.person("cs.CL")
-    await room.services.poller.tick(room.clock.turn(seconds=30))
-    assert says(await person.reads("/status"), "status.feed_empty", category="cs.CL", read="12:00")
-    room.arxiv.down = True
-    await room.services.poller.tick(room.clock.turn(hours=2))
-    assert says(await person.reads("/status"), "status.feed_failing", category="cs.CL", since="14:00")
 
 
 async def test_in_a_group_only_admins_change_things(room: Room) -> None:

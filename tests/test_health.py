@@ -12,7 +12,7 @@ from prometheus_client import parser
 from sqlalchemy.exc import OperationalError
 
 from bot.config import Web
-from bot.metrics import Depth, Metrics
+from bot.metrics import Depth, Metrics, Snapshot
 from bot.platforms.webchat.send import Listeners
 from bot.web import operations
 from bot.web.operations import Operations
@@ -38,12 +38,12 @@ class Process:
             await asyncio.Event().wait()
         return self.reason
 
-    async def count(self) -> Sequence[Depth]:
+    async def count(self) -> Snapshot:
         if self.hangs:
             await asyncio.Event().wait()
         if isinstance(self.depths, Exception):
             raise self.depths
-        return self.depths
+        return Snapshot(self.depths)
 
     async def webhook(self, token: str, body: bytes) -> int:
         self.heard.append((token, body))

@@ -8,7 +8,7 @@ from prometheus_client import Metric, parser
 from prometheus_client.openmetrics import parser as openmetrics
 
 from bot.delivery.port import Gone, Instead, Moved, Outcome, Refused, Sent, Shut, Uncertain, Wait
-from bot.metrics import Depth, Metrics
+from bot.metrics import Depth, Metrics, Snapshot
 from tests.builders import MONDAY
 
 OPENMETRICS = "application/openmetrics-text;version=1.0.0"
@@ -35,7 +35,7 @@ def values(families: Iterable[Metric]) -> dict[tuple[str, ...], float]:
 
 
 def scraped(metrics: Metrics, *depths: Depth) -> dict[tuple[str, ...], float]:
-    text, _ = metrics.exposition(depths, MONDAY)
+    text, _ = metrics.exposition(Snapshot(depths), MONDAY)
     return values(parser.text_string_to_metric_families(text.decode()))
 
 
@@ -72,7 +72,7 @@ def test_the_way_from_announcement_to_delivery_is_measured_from_minutes_to_days(
 ) -> None:
     metrics = Metrics()
     metrics.delivery.observe(took.total_seconds())
-    text = metrics.exposition((), MONDAY)[0].decode()
+    text = metrics.exposition(Snapshot(), MONDAY)[0].decode()
     name = "paperwire_announcement_to_delivery_seconds"
     buckets = [
         float(sample.labels["le"])
@@ -126,11 +126,11 @@ def test_two_sets_of_metrics_do_not_know_each_other() -> None:
 def test_a_scraper_gets_the_format_that_it_asks_for() -> None:
     metrics = Metrics()
     metrics.sends.labels("web", "sent").inc()
-    text, media_type = metrics.exposition((), MONDAY, OPENMETRICS)
+    text, media_type = metrics.exposition(Snapshot(), MONDAY, OPENMETRICS)
     assert media_type.startswith("application/openmetrics-text")
     shown = values(openmetrics.text_string_to_metric_families(text.decode()))
     assert shown["paperwire_sends_total", "sent", "web"] == 1
-    assert metrics.exposition((), MONDAY)[1].startswith("text/plain")
+    assert metrics.exposition(Snapshot(), MONDAY)[1].startswith("text/plain")
     assert scraped(metrics).keys() == shown.keys()
 
 

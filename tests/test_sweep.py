@@ -9,6 +9,7 @@ from bot.arxiv.client import ArxivClient
 from bot.arxiv.poll import FeedPoller
 from bot.arxiv.schedule import ARXIV_ZONE, first_day_for
 from bot.config import Arxiv
+from bot.metrics import Metrics
 from bot.storage import digests
 from bot.storage.database import Database
 from bot.storage.digests import Listing
@@ -36,11 +37,11 @@ async def start(database: Database, arxiv: ArxivStub, clock: HandClock) -> Async
     clients: list[ArxivClient] = []
 
     def poller(**settings: int) -> FeedPoller:
-        clients.append(ArxivClient("mailto:tests@example.org", clock))
+        clients.append(ArxivClient("mailto:tests@example.org", clock, Metrics()))
         urls = {"feed": "/atom", "api": "/api/query", "oai": "/oai", "listing": "/list"}
         values = {f"{name}_url": f"{arxiv.url}{path}" for name, path in urls.items()} | settings
         return FeedPoller(
-            database, clients[-1], clock, Arxiv.model_validate({"default_categories": ["cs.CL"]} | values)
+            database, clients[-1], clock, Arxiv.model_validate({"default_categories": ["cs.CL"]} | values), Metrics()
         )
 
     yield poller

@@ -67,13 +67,23 @@ ROWS: dict[str, list[dict[str, Any]]] = {
         {
             "category": "cs.CL",
             "next_poll_at": INSTANT,
-            "built_at": None,
             "entries": 7,
-            "new_at": None,
             "read_at": INSTANT,
             "failing_since": None,
             "failures": 0,
             "error": None,
+        }
+    ],
+    "announcements": [
+        {
+            "category": "cs.CL",
+            "day": date(2026, 3, 2),
+            "state": "late",
+            "since": INSTANT,
+            "counts": {"new": 3, "cross": 1},
+            "filled": 2,
+            "reason": None,
+            "told": {"feed": ["stale", "2026-03-02T05:10:00+00:00"]},
         }
     ],
     "summaries": [

@@ -1,6 +1,6 @@
 """The web chat over real sockets: its pages, forms and events, and delivery's port to it."""
 
-from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -16,7 +16,7 @@ from bot.clock import WallClock
 from bot.commands.request import LONGEST_TEXT, Incoming
 from bot.config import Web
 from bot.delivery.port import Gone, Sent, Wait
-from bot.metrics import Depth, Metrics
+from bot.metrics import Metrics, Snapshot
 from bot.papers import Paper, PaperId
 from bot.platforms.webchat.render import render
 from bot.platforms.webchat.send import Listeners, WebChatPlatform
@@ -96,8 +96,8 @@ async def ready() -> str:
     return ""
 
 
-async def empty() -> Sequence[Depth]:
-    return ()
+async def empty() -> Snapshot:
+    return Snapshot()
 
 
 @asynccontextmanager

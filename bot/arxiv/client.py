@@ -9,12 +9,14 @@ from contextlib import AbstractAsyncContextManager, nullcontext
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Literal
+from urllib.parse import urlsplit
 
 import httpx
 import structlog
 
 from bot import __version__
 from bot.clock import Clock
+from bot.metrics import Metrics
 
 SPACING = timedelta(seconds=3)
 """Kept from the end of an answer to the next request, so that delays on the way cannot bring two closer together."""
@@ -64,8 +66,9 @@ SharedTurn = Callable[[], AbstractAsyncContextManager[None]]
 class ArxivClient:
     """Asks arXiv. A new one rests for one spacing first: a process before it may just have asked."""
 
-    def __init__(self, contact: str, clock: Clock, shared_turn: SharedTurn = nullcontext) -> None:
+    def __init__(self, contact: str, clock: Clock, metrics: Metrics, shared_turn: SharedTurn = nullcontext) -> None:
         self._clock = clock
+        self._metrics = metrics
         self._shared_turn = shared_turn
         self._turn = asyncio.Lock()
         self.free_at: datetime = clock.now() + SPACING
@@ -86,15 +89,26 @@ class ArxivClient:
         async with self._turn:
             while (wait := (self.free_at - self._clock.now()).total_seconds()) > 0:
                 await self._clock.sleep(wait)
+            result = "broken_off"
             try:
-                async with self._shared_turn(), asyncio.timeout(LONGEST_WAIT):
-                    return await self._ask(url, params, etag)
-            except httpx.InvalidURL as error:
-                raise RefusedError("refused", f"{url} is no URL: {error}") from error
-            except (httpx.HTTPError, TimeoutError) as error:
-                raise UnreachableError(_reason(error), str(error) or type(error).__name__) from error
+                answer = await self._in_turn(url, params, etag)
+                result = "unchanged" if answer.unchanged else "read"
+                return answer
+            except ArxivError as error:
+                result = error.reason
+                raise
             finally:
+                self._metrics.arxiv_requests.labels(urlsplit(url).hostname, result).inc()
                 self.free_at = self._clock.now() + SPACING
+
+    async def _in_turn(self, url: str, params: dict[str, str] | None, etag: str | None) -> Answer:
+        try:
+            async with self._shared_turn(), asyncio.timeout(LONGEST_WAIT):
+                return await self._ask(url, params, etag)
+        except httpx.InvalidURL as error:
+            raise RefusedError("refused", f"{url} is no URL: {error}") from error
+        except (httpx.HTTPError, TimeoutError) as error:
+            raise UnreachableError(_reason(error), str(error) or type(error).__name__) from error
 
     async def _ask(self, url: str, params: dict[str, str] | None, etag: str | None) -> Answer:
         headers = {"If-None-Match": etag} if etag else {}

@@ -7,8 +7,8 @@ from typing import Any, get_args
 
 import feedparser
 
+from bot.announcements import day_of
 from bot.arxiv.client import ArxivError
-from bot.arxiv.schedule import day_of
 from bot.cards.latex import readable
 from bot.papers import Announced, AnnounceType, Paper, find_paper_ids, looks_withdrawn
 

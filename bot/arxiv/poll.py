@@ -2,23 +2,27 @@
 
 import asyncio
 import hashlib
-from collections.abc import Collection, Iterable, Sequence
+import itertools
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
-from datetime import datetime, timedelta
+from datetime import date, datetime, timedelta
 from itertools import groupby
-from typing import Any
 
 import structlog
 from sqlalchemy.exc import SQLAlchemyError
 from sqlalchemy.ext.asyncio import AsyncConnection
 
+from bot.announcements import Announcement, announcement_day, day_of
+from bot.arxiv.batches import Batch, after_batch, after_failure, batch_of
 from bot.arxiv.client import Answer, ArxivClient, ArxivError, Reason, RefusedError, UnreachableError
 from bot.arxiv.feed import BrokenFeedError, FeedDocument, parse_feed
 from bot.arxiv.schedule import next_poll_at
 from bot.arxiv.sweep import Sweeper
 from bot.clock import Clock
 from bot.config import Arxiv
-from bot.storage import chats, feeds, papers
+from bot.metrics import Metrics
+from bot.papers import FRESH, Announced
+from bot.storage import announcements, chats, feeds, papers
 from bot.storage.database import Database
 from bot.storage.feeds import Feed
 
@@ -32,6 +36,8 @@ MOST_TOGETHER = 64
 SMALLEST = 20
 """Entries that are reckoned for a feed at least: an empty one will not stay so."""
 NOT_EARLIER = timedelta(0)
+LOOK_BACK = timedelta(days=7)
+"""Of announcements that a document may bring."""
 _MOST_FAILURES = 10
 
 log = structlog.get_logger(__name__)
@@ -42,10 +48,11 @@ Group = tuple[str, ...]
 
 @dataclass(frozen=True, slots=True)
 class _Reading:
-    """The document that a request brought last: it saves reading it again, and decides nothing."""
+    """The document that a request brought last: it saves reading it again on the same day, and decides nothing."""
 
     etag: str | None
     checksum: str
+    day: date
 
 
 def is_due(known: Iterable[Feed], now: datetime) -> bool:
@@ -64,22 +71,20 @@ def groups(known: Iterable[Feed], now: datetime, earlier: timedelta) -> list[Gro
     Together are never more than `ROOM` entries, going by their last documents. Those that were never read are asked
     by themselves; and those that fail, ever fewer together, until the one is alone that spoils the others.
     """
-    found: list[Group] = []
+    found: list[list[Feed]] = []
     for (failures, _), alike in groupby(sorted(known, key=_kind), key=_kind):
         several = list(alike)
-        if not is_due(several, now):
-            continue
         most = min(max(len(several) >> failures, 1), MOST_TOGETHER)
         group: list[Feed] = []
         for feed in several:
             if feed.next_poll_at > now + earlier:
                 continue
             if group and (len(group) == most or sum(map(_expected, [*group, feed])) > ROOM):
-                found.append(tuple(each.category for each in group))
+                found.append(group)
                 group = []
             group.append(feed)
-        found.append(tuple(each.category for each in group))
-    return found
+        found.append(group)
+    return [tuple(feed.category for feed in group) for group in found if is_due(group, now)]
 
 
 def _kind(feed: Feed) -> tuple[int, bool]:
@@ -96,12 +101,15 @@ class FeedPoller:
     A category has its own row (when to ask again, what was read last, since when it fails), whatever it is asked with.
     """
 
-    def __init__(self, database: Database, client: ArxivClient, clock: Clock, settings: Arxiv) -> None:
+    def __init__(
+        self, database: Database, client: ArxivClient, clock: Clock, settings: Arxiv, metrics: Metrics
+    ) -> None:
         self._database = database
         self._client = client
         self._clock = clock
         self._settings = settings
-        self._sweeper = Sweeper(database, client, clock, settings)
+        self._metrics = metrics
+        self._sweeper = Sweeper(database, client, clock, settings, metrics)
         self._out_of_reach = False
         self._known: set[str] = set()
         self._read_last: dict[Group, _Reading] = {}
@@ -129,7 +137,7 @@ class FeedPoller:
 
     async def _poll_first(self, feeds_known: Sequence[Feed], now: datetime) -> None:
         # What is due a little later comes along: so they stay together from then on.
-        if together := groups(feeds_known, now, (next_poll_at(now, self._interval) - now) / 2):
+        if together := groups(feeds_known, now, self._interval / 2):
             await self.poll(together[0])
         else:
             await self._sweeper.sweep_first(feeds_known, now)
@@ -161,7 +169,9 @@ class FeedPoller:
             # Read anew each time: where arXiv was just out of reach the others were put off, too.
             async with self._database.read() as connection:
                 known = await feeds.get(connection, categories)
-            if not (together := groups(known, now, NOT_EARLIER)):
+            old = now - self._interval
+            due = [feed if feed.failures else _at_once(feed, now) for feed in known if (feed.read_at or old) <= old]
+            if not (together := groups(due, now, NOT_EARLIER)):
                 return
             await self.poll(together[0])
 
@@ -172,6 +182,8 @@ class FeedPoller:
         """
         known, categories = await self._known_of(group), "+".join(group)
         last = self._read_last.get(group)
+        if last is not None and last.day != announcement_day(day_of(self._clock.now())):
+            last = None  # on another day the same document says something else: that it is stale
         try:
             answer = await self._client.get(f"{self._settings.feed_url}/{categories}", etag=last.etag if last else None)
             document = await self._read(answer, last)
@@ -208,40 +220,63 @@ class FeedPoller:
 
     async def _succeeded(self, known: Sequence[Feed], answer: Answer, document: FeedDocument | None) -> None:
         now = self._clock.now()
-        again: dict[str, Any] = {
-            "next_poll_at": next_poll_at(now, self._interval),
-            "read_at": now,
-            "failing_since": None,
-            "failures": 0,
-            "error": None,
-        }
-        read = [replace(feed, **again, first_read_at=feed.first_read_at or now) for feed in known]
+        group, today = tuple(feed.category for feed in known), announcement_day(day_of(now))
+        async with self._database.read() as connection:
+            chronicle = await announcements.get(connection, group, today - LOOK_BACK)
         if document is not None:
             # What stood in a feed before its first reading was announced then: who subscribed since is not owed it.
             seen_at = now if known[0].read_at else min(document.built_at, now)
-            async with self._database.write() as connection:
-                new = await papers.add_announced(connection, document.announced, seen_at)
-            read = [_having_read(feed, document, new_at=now if new else feed.new_at) for feed in read]
-            self._remember(tuple(feed.category for feed in known), answer, document)
-            categories = "+".join(feed.category for feed in known)
-            log.info("feed.read", categories=categories, entries=document.entries, new=new)
-            log.debug("feed.papers", categories=categories, papers=[each.paper.id for each in document.announced])
-            if document.unreadable:
-                log.warning("feed.entries_unreadable", categories=categories, entries=document.unreadable)
-            if document.entries >= LIMIT:
-                log.warning("feed.cut", categories=categories, entries=document.entries)
+            changed = await self._keep(document, chronicle, seen_at, now)
+            self._remember(group, answer, document, today)
+            chronicle = {
+                category: [*(each for each in days if each.day != today), *changed[category]]
+                for category, days in chronicle.items()
+            }
         async with self._database.write() as connection:
-            for feed in read:
-                await feeds.put(connection, feed)
+            for feed in known:
+                awaits = any(each.day == today and each.is_awaited for each in chronicle[feed.category])
+                next_at = next_poll_at(now, self._interval, today if awaits else None)
+                await feeds.put(connection, _having_read(feed, document, now, next_at))
         if self._out_of_reach:
             self._out_of_reach = False
             log.info("arxiv.reached_again")
 
-    def _remember(self, group: Group, answer: Answer, document: FeedDocument) -> None:
+    async def _keep(
+        self, document: FeedDocument, chronicle: Mapping[str, Sequence[Announcement]], seen_at: datetime, now: datetime
+    ) -> dict[str, list[Announcement]]:
+        """Store a document's papers, and what it tells of the announcements of its categories: what is new of those."""
+        today = announcement_day(day_of(now))
+        fresh = [each.paper.id for each in document.announced if each.announce_type in FRESH]
+        async with self._database.read() as connection:
+            listed = await papers.fresh_listings(connection, fresh)
+        batches = {category: batch_of(document, category, listed, days, today) for category, days in chronicle.items()}
+        changed = {
+            category: after_batch(days, batches[category], category, now) for category, days in chronicle.items()
+        }
+        announced = [_of_its_day(each, batches) for each in document.announced]
+        async with self._database.write() as connection:
+            new = await papers.add_announced(connection, announced, seen_at)
+            await announcements.put(connection, itertools.chain.from_iterable(changed.values()))
+        categories = "+".join(chronicle)
+        stale = [category for category, batch in batches.items() if batch.verdict == "stale"]
+        for category in stale:
+            self._metrics.stale_documents.labels(category).inc()
+        log.info("feed.read", categories=categories, entries=document.entries, new=new, stale="+".join(stale))
+        log.debug("feed.papers", categories=categories, papers=[each.paper.id for each in announced])
+        if document.unreadable:
+            log.warning("feed.entries_unreadable", categories=categories, entries=document.unreadable)
+        if document.entries >= LIMIT:
+            log.warning("feed.cut", categories=categories, entries=document.entries)
+        return changed
+
+    def _remember(self, group: Group, answer: Answer, document: FeedDocument, today: date) -> None:
         """That this was read; but with entries that make no sense it is read again: they may be mended, or we."""
-        others = {known: last for known, last in self._read_last.items() if set(known).isdisjoint(group)}
-        reading = {} if document.unreadable else {group: _Reading(answer.etag, _checksum(answer.body))}
-        self._read_last = others | reading
+        self._forget(group)
+        if not document.unreadable:
+            self._read_last[group] = _Reading(answer.etag, _checksum(answer.body), today)
+
+    def _forget(self, categories: Collection[str]) -> None:
+        self._read_last = {known: last for known, last in self._read_last.items() if set(known).isdisjoint(categories)}
 
     async def _failed(self, asked: Sequence[Feed], error: ArxivError) -> None:
         now = self._clock.now()
@@ -252,9 +287,14 @@ class FeedPoller:
             async with self._database.read() as connection:
                 known = await feeds.get(connection, await self._followed(connection))
             affected += [each for each in known if each.next_poll_at <= now and each not in asked]
+        names = [feed.category for feed in affected]
+        self._forget(names)
         async with self._database.write() as connection:
+            chronicle = await announcements.get(connection, names, announcement_day(day_of(now)))
             for each in affected:
                 await feeds.put(connection, _failing(each, error.reason, now, until))
+                changed = after_failure(chronicle[each.category], each.category, error.reason, now)
+                await announcements.put(connection, changed)
         if not self._out_of_reach:
             self._out_of_reach = isinstance(error, UnreachableError)
             # Of a network that is away the operating system's words say no more; of a bad document the detail matters.
@@ -263,9 +303,30 @@ class FeedPoller:
             log.warning("arxiv.not_read", categories=categories, reason=reason, next_try=f"{until:%H:%M} UTC")
 
 
-def _having_read(feed: Feed, document: FeedDocument, *, new_at: datetime | None) -> Feed:
-    entries = sum(feed.category in each.paper.categories for each in document.announced)
-    return replace(feed, built_at=document.built_at, entries=entries, new_at=new_at)
+def _of_its_day(entry: Announced, batches: Mapping[str, Batch]) -> Announced:
+    """An entry with the announcement day that its document turned out to have."""
+    days = (batch.day for category, batch in batches.items() if category in entry.paper.categories)
+    return replace(entry, day=next(days, entry.day))
+
+
+def _at_once(feed: Feed, now: datetime) -> Feed:
+    return replace(feed, next_poll_at=now)
+
+
+def _having_read(feed: Feed, document: FeedDocument | None, now: datetime, next_poll_at: datetime) -> Feed:
+    entries = feed.entries
+    if document is not None:
+        entries = sum(feed.category in each.paper.categories for each in document.announced)
+    return replace(
+        feed,
+        next_poll_at=next_poll_at,
+        entries=entries,
+        read_at=now,
+        first_read_at=feed.first_read_at or now,
+        failing_since=None,
+        failures=0,
+        error=None,
+    )
 
 
 def _failing(feed: Feed, reason: Reason, now: datetime, until: datetime) -> Feed:

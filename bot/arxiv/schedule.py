@@ -1,23 +1,25 @@
 """When arXiv announces (https://info.arxiv.org/help/availability.html), and when it is asked: hours in US/Eastern."""
 
+import json
 from datetime import UTC, date, datetime, time, timedelta
-from zoneinfo import ZoneInfo
+from functools import cache
+from pathlib import Path
 
-ARXIV_ZONE = ZoneInfo("US/Eastern")
+from bot.announcements import ARXIV_ZONE, ONE_DAY, midnight_of, next_announcement_day
 
 _DEADLINE = time(14)
 """What is submitted until then on a weekday goes into the mailing of that evening."""
 SWEEP_AT = time(4)
 """The day's feeds have been there for hours, and OAI-PMH has had the announcement since the evening."""
-ONE_DAY = timedelta(days=1)
 _SATURDAY = 5
-_BUSY_FROM, _BUSY_UNTIL = 20, 3  # hours
-_QUIET_INTERVAL = timedelta(hours=1)
 
+CYCLES = (time(0, 10), time(6), time(12), time(18), time(21, 30), time(22, 20), time(23, 10), time(23, 50))
+"""When every feed is asked, weekends and holidays too.
 
-def day_of(at: datetime) -> date:
-    """The day in US/Eastern at an instant."""
-    return at.astimezone(ARXIV_ZONE).date()
+A feed is built at the first request after midnight, and again late in the evening (measured: 21:18 to 23:37).
+"""
+SELDOMEST = timedelta(hours=1)
+"""How often an announcement that does not come is asked for in the end."""
 
 
 def first_day_for(submitted_at: datetime) -> date:
@@ -30,19 +32,23 @@ def first_day_for(submitted_at: datetime) -> date:
     deadline = local.date() + (ONE_DAY if local.time() > _DEADLINE else timedelta(0))
     while deadline.weekday() >= _SATURDAY:
         deadline += ONE_DAY
-    day = deadline + ONE_DAY
-    while day.weekday() >= _SATURDAY:
-        day += ONE_DAY
-    return day
+    return next_announcement_day(deadline)
 
 
-def next_poll_at(now: datetime, interval: timedelta) -> datetime:
-    """When a feed that was just read is asked again: often while arXiv publishes, once an hour else, weekends too.
+def next_poll_at(now: datetime, interval: timedelta, awaited: date | None) -> datetime:
+    """When a feed that was just read is asked again: at the next cycle, and until then for what is awaited.
 
-    Feeds are built from 00:00 US/Eastern on, and again after the announcement at 20:00 (measured: 21:18 to 23:37).
+    `awaited`: the announcement day that has not come. It is asked for after the interval at first, then ever less
+    often.
     """
-    hour = now.astimezone(ARXIV_ZONE).hour
-    return now + (interval if hour >= _BUSY_FROM or hour < _BUSY_UNTIL else max(interval, _QUIET_INTERVAL))
+    local = now.astimezone(ARXIV_ZONE)
+    ahead = (datetime.combine(local.date(), cycle, ARXIV_ZONE).astimezone(UTC) for cycle in CYCLES)
+    tomorrow = datetime.combine(local.date() + ONE_DAY, CYCLES[0], ARXIV_ZONE).astimezone(UTC)
+    next_cycle = min((cycle for cycle in ahead if cycle > now), default=tomorrow)
+    if awaited is None:
+        return next_cycle
+    waited = now - midnight_of(awaited)
+    return min(next_cycle, now + min(max(waited, interval), max(interval, SELDOMEST)))
 
 
 def last_swept_day(now: datetime) -> date:
@@ -54,3 +60,13 @@ def last_swept_day(now: datetime) -> date:
 def sweep_at(day: date) -> datetime:
     """From when on a day can be compared, aware UTC."""
     return datetime.combine(day, SWEEP_AT, ARXIV_ZONE).astimezone(UTC)
+
+
+def is_holiday(day: date) -> bool:
+    """Whether arXiv has said that nothing is announced on this day. It words a message, and decides nothing."""
+    return day.isoformat() in _holidays()
+
+
+@cache
+def _holidays() -> frozenset[str]:
+    return frozenset(json.loads(Path(__file__).with_name("holidays.json").read_text("utf-8")))

@@ -1,27 +1,26 @@
 """Sweeping: once a day each category's last days are compared with arXiv's records, and what no feed brought is stored.
 
-A feed can serve a stale document all day, or be cut, and a process can be down for weeks. The records (OAI-PMH, and
-the API's search) tell no announcement day, only when a paper was submitted: the earliest day for that is its day. The
-listing page tells day and kind, cross-lists too, but only of the latest announcement.
+A feed can serve a stale document all day, or be cut, and a process can be down for weeks.
 """
 
-from collections.abc import Awaitable, Iterable, Mapping
-from dataclasses import replace
+from collections.abc import Awaitable, Iterable
 from datetime import date, datetime, time, timedelta
 from typing import TypeVar
 
 import structlog
 
+from bot.announcements import ARXIV_ZONE, ONE_DAY, day_of
 from bot.arxiv.api import submitted_between
 from bot.arxiv.client import ArxivClient, ArxivError
+from bot.arxiv.compare import Answers, Comparison, Stored, compare
 from bot.arxiv.listing import fetch_listing
 from bot.arxiv.oai import list_records
-from bot.arxiv.schedule import ARXIV_ZONE, ONE_DAY, day_of, first_day_for, last_swept_day, sweep_at
-from bot.arxiv.taxonomy import canonical
+from bot.arxiv.schedule import last_swept_day, sweep_at
 from bot.clock import Clock
 from bot.config import Arxiv
-from bot.papers import FRESH, Announced, PaperId, Submission
-from bot.storage import feeds, papers
+from bot.metrics import Metrics
+from bot.papers import Submission
+from bot.storage import announcements, feeds, papers
 from bot.storage.database import Database
 from bot.storage.feeds import Feed
 
@@ -38,11 +37,14 @@ log = structlog.get_logger(__name__)
 class Sweeper:
     """Compares one category at a time; a source that does not answer is done without."""
 
-    def __init__(self, database: Database, client: ArxivClient, clock: Clock, settings: Arxiv) -> None:
+    def __init__(
+        self, database: Database, client: ArxivClient, clock: Clock, settings: Arxiv, metrics: Metrics
+    ) -> None:
         self._database = database
         self._client = client
         self._clock = clock
         self._settings = settings
+        self._metrics = metrics
         self._not_before: dict[str, datetime] = {}
 
     def next_at(self, known: Iterable[Feed]) -> datetime | None:
@@ -52,33 +54,43 @@ class Sweeper:
     async def sweep_first(self, known: Iterable[Feed], now: datetime) -> None:
         """Compare a category that is due, if any."""
         for feed in known:
-            if (due_at := self._due_at(feed)) is not None and due_at <= now:
-                await self._sweep(feed, now)
+            due_at, since = self._due_at(feed), _followed_since(feed)
+            if due_at is not None and since is not None and due_at <= now:
+                await self._sweep(feed, since, now)
                 break
 
     def _due_at(self, feed: Feed) -> datetime | None:
-        if feed.first_read_at is None or not self._settings.sweep_days:
+        if (since := _followed_since(feed)) is None or not self._settings.sweep_days:
             return None
-        due_at = sweep_at((feed.swept_until or day_of(feed.first_read_at)) + ONE_DAY)
+        due_at = sweep_at((feed.swept_until or since) + ONE_DAY)
         return max(due_at, self._not_before.get(feed.category, due_at))
 
-    async def _sweep(self, feed: Feed, now: datetime) -> None:
+    async def _sweep(self, feed: Feed, since: date, now: datetime) -> None:
         """Compare a category up to today, and store what is missing. A failure is tried again later."""
-        assert feed.first_read_at is not None
         last = last_swept_day(now)
-        first = first_day(feed.first_read_at, feed.swept_until, last, self._settings.sweep_days)
-        records = await self._ask(feed.category, "records", self._from_records(feed.category, first, now))
-        searches = await self._ask(feed.category, "searches", self._from_searches(feed.category, first, now))
-        listing = await self._ask(feed.category, "listing", self._from_listing(feed.category))
-        found = _announced([*(records or ()), *(searches or ())], listing or (), feed.category, first, last)
+        first = first_day(since, feed.swept_until, last, self._settings.sweep_days)
+        answers = Answers(
+            await self._ask(feed.category, "records", self._from_records(feed.category, first, now)),
+            await self._ask(feed.category, "searches", self._from_searches(feed.category, first, now)),
+            await self._ask(
+                feed.category, "listing", fetch_listing(self._client, self._settings.listing_url, feed.category)
+            ),
+        )
         # The listing has one day only: whoever tells of the others is to be asked again.
-        is_done = records is not None or searches is not None
-        late = await self._store(found, feed.category, last if is_done else None, now)
+        is_done = answers.records is not None or answers.searches is not None
+        compared = await self._store(feed.category, answers, first, last, now, is_done=is_done)
         if is_done:
             self._not_before.pop(feed.category, None)
         else:
             self._not_before[feed.category] = now + AGAIN_AFTER
-        log.info("sweep.done" if is_done else "sweep.put_off", category=feed.category, since=str(first), late=late)
+        for each in compared.missing:
+            self._metrics.filled.labels(answers.source_of(each.paper.id)).inc()
+        log.info(
+            "sweep.done" if is_done else "sweep.put_off",
+            category=feed.category,
+            since=str(first),
+            late=len(compared.missing),
+        )
 
     async def _ask(self, category: str, source: str, answer: Awaitable[T]) -> T | None:
         try:
@@ -97,44 +109,37 @@ class Sweeper:
         since = datetime.combine(first - _LONGEST_BEFORE, time(), ARXIV_ZONE)
         return await submitted_between(self._client, self._settings.api_url, [category], since, now)
 
-    async def _from_listing(self, category: str) -> tuple[Announced, ...]:
-        return (await fetch_listing(self._client, self._settings.listing_url, category)).entries
-
-    async def _store(self, found: Mapping[PaperId, Announced], category: str, until: date | None, now: datetime) -> int:
+    async def _store(
+        self, category: str, answers: Answers, first: date, last: date, now: datetime, *, is_done: bool
+    ) -> Comparison:
+        named = list({*answers.submissions, *(each.paper.id for each in answers.listed)})
         async with self._database.write() as connection:
-            known = await papers.fresh_listings(connection, list(found))
-            missing = [each for paper_id, each in found.items() if (paper_id, category) not in known]
-            await papers.add_announced(connection, missing, now)
-            if until is not None:
-                await feeds.swept(connection, category, until)
-        return len(missing)
+            chronicle = await announcements.get(connection, [category], first)
+            stored = Stored(
+                await papers.fresh_listings(connection, named),
+                await papers.get(connection, named),
+                chronicle[category],
+                await papers.numbers_by_day(connection, category, first - _LONGEST_BEFORE),
+            )
+            closed = last - timedelta(days=self._settings.sweep_days)
+            compared = compare(category, answers, stored, first, last, closed, now)
+            await papers.add_announced(connection, compared.missing, now)
+            await announcements.put(connection, compared.announcements)
+            if is_done:
+                await feeds.swept(connection, category, last)
+        return compared
 
 
-def first_day(first_read_at: datetime, swept_until: date | None, last: date, days: int) -> date:
+def _followed_since(feed: Feed) -> date | None:
+    """The day of a category's first reading, or of the first try where its feed could never be read."""
+    since = feed.first_read_at or feed.failing_since
+    return day_of(since) if since is not None else None
+
+
+def first_day(since: date, swept_until: date | None, last: date, days: int) -> date:
     """The first day to compare: some days are looked at again; none is before the category was first read.
 
     What was announced before that is not news to anybody.
     """
-    since = day_of(first_read_at)
     again = last - timedelta(days=days)
     return max(since + ONE_DAY, min(again, swept_until or since), last - FARTHEST)
-
-
-def _announced(
-    submissions: Iterable[Submission], listing: Iterable[Announced], category: str, first: date, last: date
-) -> dict[PaperId, Announced]:
-    """What these sources say was announced in a category in that time.
-
-    The records know a paper best; how and on which day it was announced the listing alone knows.
-    """
-    found: dict[PaperId, Announced] = {}
-    for each in submissions:
-        day = first_day_for(each.submitted_at)
-        own = [canonical(name) for name in each.paper.categories]
-        if first <= day <= last and canonical(category) in own:
-            found[each.paper.id] = Announced(each.paper, "new" if own[0] == canonical(category) else "cross", day)
-    for entry in listing:
-        if entry.announce_type in FRESH and first <= entry.day <= last:
-            paper = found[entry.paper.id].paper if entry.paper.id in found else entry.paper
-            found[paper.id] = replace(entry, paper=paper)
-    return found

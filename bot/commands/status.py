@@ -1,13 +1,19 @@
 """/status: what was read of arXiv and when, what the chat got last and gets next."""
 
-from collections.abc import Collection
+from collections.abc import Collection, Mapping, Sequence
+from datetime import date, datetime, timedelta
 
+from bot.announcements import Announcement, announcement_day, day_of, midnight_of, next_announcement_day
+from bot.arxiv.schedule import is_holiday
 from bot.cards.reply import Reply
 from bot.chats import Chat, wanted_categories
 from bot.commands.context import Context, Services, local_time, spoken
-from bot.locales import Phrases, phrases_of
-from bot.storage import chats, digests, feeds, marks, outbox
+from bot.locales import Phrases, format_date, phrases_of
+from bot.storage import announcements, chats, digests, feeds, marks, outbox
 from bot.storage.feeds import Feed
+
+LOOK_BACK = timedelta(days=30)
+"""Of announcements that `/status` speaks of."""
 
 
 async def status(context: Context) -> Reply:
@@ -17,11 +23,12 @@ async def status(context: Context) -> Reply:
         followed = await chats.subscriptions_of(connection, chat.id)
         wanted = wanted_categories(followed) or services.settings.arxiv.default_categories
         known = await feeds.get(connection, wanted)
+        told = await announcements.get(connection, wanted, day_of(context.now) - LOOK_BACK)
         last = await digests.last(connection, chat.id)
         refused = await outbox.refused(connection, chat.id)
         held = await marks.is_held(connection)
     lines = [phrases("status.held")] if held else []
-    lines += [_feed_line(context, feed) for feed in known] or [phrases("status.not_asked")]
+    lines += _lines(context, known, told) or [phrases("status.not_asked")]
     if last is not None:
         receipt = last.receipt
         lines.append(
@@ -42,27 +49,63 @@ async def status(context: Context) -> Reply:
     return Reply("\n".join(lines), title=phrases("status.title"))
 
 
-def _feed_line(context: Context, feed: Feed) -> str:
-    phrases = context.phrases
+def _lines(context: Context, known: Sequence[Feed], told: Mapping[str, Sequence[Announcement]]) -> list[str]:
+    """A sentence a category: the announcement that it has or waits for, and why; and what no source could tell."""
+    lines = []
+    for feed in known:
+        days = told[feed.category]
+        last = next((each for each in reversed(days) if each.size), None)
+        lines.append(_sentence(context, feed, days[-1] if days else None, last))
+        if untold := [_day(each.day, context.phrases) for each in days if each.reason == "untold"]:
+            lines.append(context.phrases("status.untold", category=feed.category, days=", ".join(untold)))
+    return lines
+
+
+def _sentence(context: Context, feed: Feed, newest: Announcement | None, last: Announcement | None) -> str:
+    phrases, category = context.phrases, feed.category
+    if newest is not None and newest == last and feed.error is None and not _is_weekend(context.now):
+        key = "status.late" if last.state == "late" else "status.here"
+        return phrases(key, category=category, count=last.size, day=_day(last.day, phrases))
+    if feed.error is None and feed.read_at is None:
+        return phrases("status.unread", category=category)
+    before = phrases("status.before", count=last.size, day=_day(last.day, phrases)) if last else ""
+    return _awaited(context, feed, newest) + before
+
+
+def _awaited(context: Context, feed: Feed, newest: Announcement | None) -> str:
+    """What a category waits for: a holiday, a stale feed, a list that is only late, and a broken source differ."""
+    phrases, category, today = context.phrases, feed.category, day_of(context.now)
     if feed.error is not None and feed.failing_since is not None:
         return phrases(
-            "status.feed_failing",
-            category=feed.category,
+            "status.broken",
+            category=category,
             since=context.local(feed.failing_since),
             reason=phrases(f"arxiv.{feed.error}"),
             next=context.local(feed.next_poll_at),
         )
-    if feed.read_at is None or feed.built_at is None:
-        return phrases("status.feed_unread", category=feed.category)
-    if not feed.entries:
-        return phrases("status.feed_empty", category=feed.category, read=context.local(feed.read_at))
-    return phrases(
-        "status.feed_read",
-        category=feed.category,
-        read=context.local(feed.read_at),
-        count=feed.entries,
-        new=context.local(feed.new_at or feed.built_at),
-    )
+    due = _day(next_announcement_day(today), phrases)
+    if newest is not None and newest.is_awaited and not is_holiday(newest.day):
+        return phrases(
+            "status.stale" if newest.state == "stale" else "status.expected",
+            category=category,
+            day=_day(newest.day, phrases),
+            since=context.local(midnight_of(newest.day)),
+            next=context.local(feed.next_poll_at),
+        )
+    if _is_weekend(context.now):
+        return phrases("status.weekend", category=category, due=due)
+    if newest is not None and newest.day == today:
+        key = "status.holiday" if is_holiday(today) else "status.quiet"
+        return phrases(key, category=category, day=_day(today, phrases), due=due)
+    return phrases("status.not_yet", category=category, due=_day(today, phrases))
+
+
+def _is_weekend(now: datetime) -> bool:
+    return announcement_day(day_of(now)) != day_of(now)
+
+
+def _day(day: date, phrases: Phrases) -> str:
+    return format_date(day, "EEE d MMM" if phrases.name == "en" else "M月d日 EEE", locale=phrases.babel)
 
 
 async def arxiv_line(context: Context, categories: Collection[str]) -> str:

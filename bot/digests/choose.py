@@ -4,6 +4,7 @@ from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
 
+from bot.announcements import is_late
 from bot.chats import Subscription
 from bot.interests import Interest
 from bot.papers import PaperId
@@ -26,10 +27,14 @@ class Choice:
 
 @dataclass(frozen=True, slots=True)
 class Selection:
-    """A choice, the last announcement day among what matched, and when the last of what it shows was seen."""
+    """A choice, the last announcement day among what matched, and when the last of what it shows was seen.
+
+    `late_days`: the announcement days, if over when they were first seen, of the papers that it shows.
+    """
 
     choice: Choice
     latest_day: date | None = None
+    late_days: tuple[date, ...] = ()
     announced_at: datetime | None = None
 
 
@@ -109,9 +114,11 @@ def select(announced: int, matched: Sequence[Listing], wanted: Iterable[str], ca
     cut = cap or len(order)
     shown, held = tuple(order[:cut]), tuple(order[cut:])
     seen = set(shown)
+    late = [papers[each].day for each in shown if is_late(papers[each].day, papers[each].first_seen_at)]
     return Selection(
-        Choice(shown, held, Receipt(announced, len(order), len(shown), len(held))),
+        Choice(shown, held, Receipt(announced, len(order), len(shown), len(held), len(late))),
         latest_day=max((each.day for each in matched), default=None),
+        late_days=tuple(sorted(set(late))),
         announced_at=max((each.first_seen_at for each in matched if each.paper_id in seen), default=None),
     )
 

@@ -59,6 +59,7 @@ class _Plan:
             local_day(preferences, now),
             self.selection.choice,
             self.selection.latest_day,
+            self.selection.late_days,
         )
 
     def opened(self, edition: Edition) -> NewDigest:

@@ -12,12 +12,14 @@ from bot.papers import Paper, PaperId
 from bot.storage.digests import Occasion
 from bot.summary import Summary
 
+_DAYS_NAMED = 4
+
 
 @dataclass(frozen=True, slots=True)
 class Edition:
     """All that a digest's text depends on: chats with the same edition get the same messages.
 
-    `day` is the chats' own; `latest_day`: the last announcement day among what matched.
+    `day` is the chats' own; `latest_day`: the last announcement day among what matched; `late_days`: of what came late.
     """
 
     platform: PlatformName
@@ -26,6 +28,7 @@ class Edition:
     day: date
     choice: Choice
     latest_day: date | None
+    late_days: tuple[date, ...]
 
 
 def reply_of(edition: Edition, papers: Mapping[PaperId, Paper], written: Mapping[PaperId, Summary]) -> Reply:
@@ -60,6 +63,7 @@ def _receipt(edition: Edition, written: Iterable[Summary], phrases: Phrases) -> 
         matched=receipt.matched,
         shown=receipt.shown,
         held=receipt.held,
+        late=phrases("digest.receipt.late", late=receipt.late) if receipt.late else "",
         engines=" · ".join(sorted({badge_of(summary, phrases) for summary in written})),
     )
 
@@ -73,7 +77,16 @@ def _opening(edition: Edition, phrases: Phrases, *, sample: bool) -> str:
     if sample:
         return phrases("digest.opening.sample")
     count = edition.choice.receipt.shown
-    if edition.latest_day:
-        day = format_date(edition.latest_day, "d MMM" if phrases.name == "en" else "M月d日", locale=phrases.babel)
-        return phrases("digest.opening.announced", count=count, day=day)
-    return phrases("digest.opening", count=count)
+    if not edition.latest_day:
+        return phrases("digest.opening", count=count)
+    opening = phrases("digest.opening.announced", count=count, day=_short(edition.latest_day, phrases))
+    if not edition.late_days:
+        return opening
+    days = [_short(day, phrases) for day in edition.late_days]
+    named = days if len(days) <= _DAYS_NAMED else [days[0], "…", days[-1]]
+    late = phrases("digest.opening.late", count=edition.choice.receipt.late, days=", ".join(named))
+    return f"{opening} · {late}"
+
+
+def _short(day: date, phrases: Phrases) -> str:
+    return format_date(day, "d MMM" if phrases.name == "en" else "M月d日", locale=phrases.babel)

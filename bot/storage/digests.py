@@ -21,12 +21,16 @@ _BATCH = 5_000
 
 @dataclass(frozen=True, slots=True)
 class Receipt:
-    """What a digest accounts for, counted in papers: announced where the chat looks, matching, shown, held back."""
+    """What a digest accounts for, counted in papers: announced where the chat looks, matching, shown, held back.
+
+    `late`: how many of those that are shown came after their announcement day.
+    """
 
     announced: int
     matched: int
     shown: int
     held: int
+    late: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -130,6 +134,7 @@ async def add(connection: AsyncConnection, new: Sequence[NewDigest], composed_at
             "matched": each.receipt.matched,
             "shown": each.receipt.shown,
             "held": each.receipt.held,
+            "late": each.receipt.late,
         }
         for each in new
     ]
@@ -226,4 +231,4 @@ async def last(connection: AsyncConnection, chat_id: int) -> PastDigest | None:
     row = (await connection.execute(query)).first()
     if row is None:
         return None
-    return PastDigest(row.composed_at, Receipt(row.announced, row.matched, row.shown, row.held))
+    return PastDigest(row.composed_at, Receipt(row.announced, row.matched, row.shown, row.held, row.late))

@@ -21,9 +21,7 @@ class Feed:
 
     category: str
     next_poll_at: datetime
-    built_at: datetime | None = None
     entries: int = 0
-    new_at: datetime | None = None
     read_at: datetime | None = None
     failing_since: datetime | None = None
     failures: int = 0

@@ -1,12 +1,13 @@
 """Papers and where they were listed."""
 
 from collections.abc import Iterable, Sequence
-from datetime import datetime
+from datetime import date, datetime
 from typing import Any
 
 import sqlalchemy as sa
 from sqlalchemy.ext.asyncio import AsyncConnection
 
+from bot.announcements import midnight_of
 from bot.papers import FRESH, Announced, Paper, PaperId
 from bot.storage.dialect import insert
 from bot.storage.tables import listings, papers
@@ -51,15 +52,31 @@ async def _add_announced(connection: AsyncConnection, announced: Sequence[Announ
     return (await connection.execute(insert(connection, listings).on_conflict_do_nothing(), rows)).rowcount
 
 
-async def fresh_listings(connection: AsyncConnection, paper_ids: Sequence[PaperId]) -> set[tuple[PaperId, str]]:
-    """In which categories these papers were listed as new or cross-listed ones."""
-    found: set[tuple[PaperId, str]] = set()
+async def fresh_listings(connection: AsyncConnection, paper_ids: Sequence[PaperId]) -> dict[tuple[PaperId, str], date]:
+    """In which categories these papers were listed as new or cross-listed ones, and on which announcement day."""
+    found: dict[tuple[PaperId, str], date] = {}
     for start in range(0, len(paper_ids), _BATCH):
-        query = sa.select(listings.c.paper_id, listings.c.category).where(
+        query = sa.select(listings.c.paper_id, listings.c.category, listings.c.day).where(
             listings.c.paper_id.in_(paper_ids[start : start + _BATCH]), listings.c.announce_type.in_(FRESH)
         )
-        found.update((PaperId(row.paper_id), row.category) for row in await connection.execute(query))
+        found |= {(PaperId(row.paper_id), row.category): row.day for row in await connection.execute(query)}
     return found
+
+
+async def numbers_by_day(connection: AsyncConnection, category: str, since: date) -> dict[date, tuple[str, str]]:
+    """The lowest and the highest id of what was new in a category on each announcement day."""
+    query = (
+        sa.select(listings.c.day, sa.func.min(listings.c.paper_id), sa.func.max(listings.c.paper_id))
+        .where(
+            listings.c.category == category,
+            listings.c.first_seen_at >= midnight_of(since),
+            listings.c.day >= since,
+            listings.c.announce_type == "new",
+            listings.c.is_sample.is_(False),
+        )
+        .group_by(listings.c.day)
+    )
+    return {day: (lowest, highest) for day, lowest, highest in await connection.execute(query)}
 
 
 async def add(connection: AsyncConnection, new: Iterable[Paper], seen_at: datetime) -> None:

@@ -73,15 +73,27 @@ feeds = sa.Table(
     metadata,
     sa.Column("category", sa.Text, primary_key=True),
     sa.Column("next_poll_at", Instant, nullable=False),
-    sa.Column("built_at", Instant),
     sa.Column("entries", sa.Integer, nullable=False, server_default="0"),
-    sa.Column("new_at", Instant),
     sa.Column("read_at", Instant),
     sa.Column("failing_since", Instant),
     sa.Column("failures", sa.Integer, nullable=False, server_default="0"),
     sa.Column("error", sa.Text),
     sa.Column("first_read_at", Instant),
     sa.Column("swept_until", sa.Date),
+)
+
+# What is known of each category's announcement days, and what arXiv's interfaces said of them last.
+announcements = sa.Table(
+    "announcements",
+    metadata,
+    sa.Column("category", sa.Text, primary_key=True),
+    sa.Column("day", sa.Date, primary_key=True),
+    sa.Column("state", sa.Text, nullable=False),
+    sa.Column("since", Instant, nullable=False),
+    sa.Column("counts", sa.JSON, nullable=False),
+    sa.Column("filled", sa.Integer, nullable=False),
+    sa.Column("reason", sa.Text),
+    sa.Column("told", sa.JSON, nullable=False),
 )
 
 summaries = sa.Table(
@@ -146,6 +158,7 @@ digests = sa.Table(
     sa.Column("matched", sa.Integer, nullable=False),
     sa.Column("shown", sa.Integer, nullable=False),
     sa.Column("held", sa.Integer, nullable=False),
+    sa.Column("late", sa.Integer, nullable=False, server_default="0"),
     sa.Index(None, "chat_id", "id"),
     sa.Index(
         "uq_digests_daily",

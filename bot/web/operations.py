@@ -1,7 +1,7 @@
 """Operations: what load balancers and Prometheus ask a process, and its answers."""
 
 import asyncio
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable
 
 import structlog
 from sqlalchemy.exc import SQLAlchemyError
@@ -10,7 +10,7 @@ from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
 from bot.clock import Clock
-from bot.metrics import Depth, Metrics
+from bot.metrics import Metrics, Snapshot
 
 _PATIENCE_SECONDS = 3
 """Shorter than what probes wait for us."""
@@ -22,7 +22,7 @@ class Operations:
     """Health, readiness and metrics of a process, in whatever role.
 
     `ready` says why it cannot work at present, in words that hold no secret since anybody may read them: "starting",
-    "stopping", "database: OperationalError"; empty: it can. `depths` counts the outbox.
+    "stopping", "database: OperationalError"; empty: it can. `snapshot` is what the database adds to the metrics.
     """
 
     def __init__(
@@ -30,12 +30,12 @@ class Operations:
         clock: Clock,
         metrics: Metrics,
         ready: Callable[[], Awaitable[str]],
-        depths: Callable[[], Awaitable[Sequence[Depth]]],
+        snapshot: Callable[[], Awaitable[Snapshot]],
     ) -> None:
         self._clock = clock
         self._metrics = metrics
         self._ready = ready
-        self._depths = depths
+        self._snapshot = snapshot
 
     def routes(self) -> list[Route]:
         """`/healthz`: it lives. `/readyz`: it can work, else 503 and why. `/metrics`: how it does."""
@@ -50,15 +50,15 @@ class Operations:
         return JSONResponse({"status": reason or "ready"}, 503 if reason else 200, {"Cache-Control": "no-store"})
 
     async def _exposition(self, request: Request) -> Response:
-        depths: Sequence[Depth] = ()
+        snapshot = Snapshot()
         try:
             async with asyncio.timeout(_PATIENCE_SECONDS):
-                depths = await self._depths()
+                snapshot = await self._snapshot()
         except (SQLAlchemyError, TimeoutError) as error:
             # The process's own numbers are needed most when the database is away.
-            log.warning("metrics.without_outbox", reason=str(error) or "no answer in time")
+            log.warning("metrics.without_database", reason=str(error) or "no answer in time")
         self._metrics.loop_lag.set(await _turn_of_the_loop())
-        text, media_type = self._metrics.exposition(depths, self._clock.now(), request.headers.get("accept", ""))
+        text, media_type = self._metrics.exposition(snapshot, self._clock.now(), request.headers.get("accept", ""))
         return Response(text, media_type=media_type)
 
 

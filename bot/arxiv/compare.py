@@ -1,0 +1,174 @@
+"""Comparing: what arXiv's other interfaces say was announced in a category, beside what is stored of it.
+
+Records (OAI-PMH, and the API's search) tell no announcement day, only when a paper was submitted: the earliest day for
+that is its day, unless its id says otherwise. arXiv numbers papers when it announces them, so that one between two
+known ones was announced on a day between theirs, however long it was held. (Measured on twelve days of four
+categories: no id of one day is among those of another.) The listing page tells day and kind, but has one day only.
+"""
+
+from collections import Counter
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from datetime import date, datetime
+
+from bot.announcements import ONE_DAY, Announcement, Source, announcement_day, midnight_of
+from bot.arxiv.batches import Listed, kind_in
+from bot.arxiv.listing import ListingPage
+from bot.arxiv.schedule import first_day_for
+from bot.arxiv.taxonomy import canonical
+from bot.papers import FRESH, Announced, AnnounceType, Paper, PaperId, Submission
+
+
+@dataclass(frozen=True, slots=True)
+class Answers:
+    """What each source answered about a category; None where it could not be read."""
+
+    records: Sequence[Submission] | None
+    searches: Sequence[Submission] | None
+    listing: ListingPage | None
+
+    @property
+    def submissions(self) -> dict[PaperId, Submission]:
+        """The papers of both; OAI-PMH knows them best."""
+        both = [*(self.searches or ()), *(self.records or ())]
+        return {each.paper.id: each for each in both}
+
+    @property
+    def listed(self) -> tuple[Announced, ...]:
+        """What the listing has as new or cross-listed."""
+        return tuple(each for each in self.listing.entries if each.announce_type in FRESH) if self.listing else ()
+
+    def source_of(self, paper_id: PaperId) -> Source:
+        """The best source that has a paper."""
+        if any(each.paper.id == paper_id for each in self.records or ()):
+            return "records"
+        return "searches" if any(each.paper.id == paper_id for each in self.searches or ()) else "listing"
+
+
+@dataclass(frozen=True, slots=True)
+class Stored:
+    """What is stored of a category: `listed` and `papers` of those that a source named, the announcements so far, and
+    the lowest and highest id that was new on each day.
+    """
+
+    listed: Listed = field(default_factory=dict)
+    papers: Mapping[PaperId, Paper] = field(default_factory=dict)
+    announcements: Sequence[Announcement] = ()
+    numbers: Mapping[date, tuple[str, str]] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class Comparison:
+    """What is missing, and what is new about the announcements."""
+
+    missing: tuple[Announced, ...]
+    announcements: tuple[Announcement, ...]
+
+
+def compare(
+    category: str, answers: Answers, stored: Stored, first: date, last: date, closed: date, now: datetime
+) -> Comparison:
+    """Compare the announcement days from `first` to `last`. Those up to `closed` will not be looked at again."""
+    found = _found(category, answers, stored, first, last)
+    missing = tuple(each for each in found if (each.paper.id, category) not in stored.listed)
+    known = {each.day: each for each in stored.announcements}
+    changed = []
+    for day in _announcement_days(first, last):
+        before = known.get(day, Announcement(category, day, since=midnight_of(day)))
+        after = _judged(before, category, found, missing, answers, is_over=day < last, now=now)
+        if after.is_awaited and day <= closed:
+            after = after.becomes("broken", now, "untold")
+        if after != before or day not in known:
+            changed.append(after)
+    return Comparison(missing, tuple(changed))
+
+
+def _found(category: str, answers: Answers, stored: Stored, first: date, last: date) -> list[Announced]:
+    """What these sources say was announced in that time. How a paper was announced, the listing knows best."""
+    quiet = {each.day for each in stored.announcements if each.state == "quiet"}
+    found: dict[PaperId, Announced] = {}
+    for paper_id, each in answers.submissions.items():
+        if canonical(category) not in map(canonical, each.paper.categories):
+            continue
+        entry = _announced(each, category, stored, quiet, last)
+        if first <= entry.day <= last:
+            found[paper_id] = entry
+    for entry in answers.listed:
+        if first <= entry.day <= last:
+            paper = found[entry.paper.id].paper if entry.paper.id in found else entry.paper
+            found[paper.id] = replace(entry, paper=paper)
+    return list(found.values())
+
+
+def _announced(each: Submission, category: str, stored: Stored, quiet: set[date], last: date) -> Announced:
+    paper, known = each.paper, stored.papers.get(each.paper.id)
+    kind: AnnounceType = "new" if canonical(paper.primary) == canonical(category) else "cross"
+    if listed_on := stored.listed.get((paper.id, category)):
+        return Announced(paper, kind, listed_on)
+    if known is not None and canonical(category) not in map(canonical, known.categories):
+        # We have it from other categories; its record changed when it was cross-listed to this one.
+        return Announced(paper, "cross", announcement_day(each.changed_on or last))
+    return Announced(paper, kind, _day_of(each, stored.numbers, quiet))
+
+
+def _day_of(each: Submission, numbers: Mapping[date, tuple[str, str]], quiet: set[date]) -> date:
+    """The announcement day of a paper that is new somewhere, as well as it can be known."""
+    day = first_day_for(each.submitted_at)
+    if "/" in each.paper.id:
+        return day  # numbered before 2007, when archives had their own numbers
+    not_before = max((known for known, (_, highest) in numbers.items() if highest < each.paper.id), default=day)
+    not_after = min((known for known, (lowest, _) in numbers.items() if lowest > each.paper.id), default=date.max)
+    if not_before > not_after:
+        return day
+    is_untouched = each.changed_on is not None and each.paper.version == 1
+    if (day < not_before or day in quiet) and is_untouched and each.changed_on is not None:
+        day = max(day, announcement_day(each.changed_on))  # held, or there was no mailing that evening
+    return min(max(day, not_before), not_after)
+
+
+def _judged(
+    before: Announcement,
+    category: str,
+    found: Iterable[Announced],
+    missing: Iterable[Announced],
+    answers: Answers,
+    *,
+    is_over: bool,
+    now: datetime,
+) -> Announcement:
+    """An announcement as it stands after a comparison; `is_over`: its day is, so that every source should know."""
+    there, lacking = (
+        Counter(kind_in(each, category) for each in several if each.day == before.day) for several in (found, missing)
+    )
+    listing = answers.listing if answers.listing is not None and answers.listing.day == before.day else None
+    told: dict[Source, Sequence[object] | None] = {
+        "records": answers.records, "searches": answers.searches, "listing": answers.listed if listing else None
+    }  # fmt: skip
+    after = before
+    if lacking:
+        after = before.filled_with(lacking, now)
+    elif before.is_awaited and there:
+        after = before.brought(there, now)
+    elif before.is_awaited and not there and _is_quiet(answers, listing, is_over=is_over):
+        after = before.becomes("quiet", now)
+    if after is before and not before.is_awaited:
+        return before
+    for source, answer in told.items():
+        if answer is not None:
+            after = after.heard(source, str(there.total()), now)
+    return after
+
+
+def _is_quiet(answers: Answers, listing: ListingPage | None, *, is_over: bool) -> bool:
+    """Whether there is evidence that nothing was announced: the page of that day says so, or both records do later."""
+    if listing is not None:
+        return not answers.listed
+    return is_over and answers.records is not None and answers.searches is not None
+
+
+def _announcement_days(first: date, last: date) -> Iterator[date]:
+    day = first
+    while day <= last:
+        if announcement_day(day) == day:
+            yield day
+        day += ONE_DAY

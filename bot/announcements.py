@@ -5,7 +5,7 @@ from midnight on (https://info.arxiv.org/help/availability.html).
 """
 
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from datetime import UTC, date, datetime, time, timedelta
 from typing import Literal
@@ -111,6 +111,15 @@ def next_announcement_day(day: date) -> date:
     while following.weekday() >= _SATURDAY:
         following += ONE_DAY
     return following
+
+
+def announcement_days(first: date, last: date) -> Iterator[date]:
+    """The days from the first to the last that have an announcement, holidays aside."""
+    day = first
+    while day <= last:
+        if announcement_day(day) == day:
+            yield day
+        day += ONE_DAY
 
 
 def is_late(day: date, first_seen_at: datetime) -> bool:

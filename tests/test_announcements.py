@@ -263,13 +263,14 @@ async def test_the_documents_of_real_days_are_judged_by_what_is_in_them(
 @pytest.mark.parametrize(
     ("now", "awaited", "expected"),
     [
-        ("2026-03-02T00:10:05", None, "2026-03-02T06:00:00"),
+        ("2026-03-02T00:10:05", None, "2026-03-02T23:50:00"),
         ("2026-03-02T00:10:05", MONDAY, "2026-03-02T00:25:05"),
-        ("2026-03-02T05:30:00", MONDAY, "2026-03-02T06:00:00"),
+        ("2026-03-02T05:30:00", MONDAY, "2026-03-02T06:30:00"),
+        ("2026-03-02T23:20:00", MONDAY, "2026-03-02T23:50:00"),
         ("2026-03-02T12:30:00", MONDAY, "2026-03-02T13:30:00"),
         ("2026-03-02T23:50:01", None, "2026-03-03T00:10:00"),
         ("2026-03-07T23:55:00", None, "2026-03-08T00:10:00"),  # the night in which the clocks go forward
-        ("2026-03-08T00:10:01", None, "2026-03-08T06:00:00"),
+        ("2026-03-08T00:10:01", None, "2026-03-08T23:50:00"),
     ],
 )
 def test_feeds_are_asked_in_cycles_and_what_is_awaited_in_between(

@@ -36,7 +36,7 @@ def publish(arxiv: ArxivStub, *numbers: int, category: str = "cs.CL", built: flo
     arxiv.publish(category, atom_feed(category, entries, at), at)
 
 
-async def poll(poller: FeedPoller, clock: HandClock, minutes: float = 370) -> None:
+async def poll(poller: FeedPoller, clock: HandClock, minutes: float = 1020) -> None:
     """Let the poller do as it likes for a while: until the next cycle at least."""
     end = clock.now() + timedelta(minutes=minutes)
     while True:
@@ -237,7 +237,7 @@ async def test_what_is_cut_off_is_asked_for_in_halves(
     await poll(poller, clock, minutes=1)
     assert asked(arxiv) == ["cs.AI+cs.CL", "cs.AI", "cs.CL"]
     assert len(await stored(database)) == 2299
-    await poll(poller, clock, minutes=400)
+    await poll(poller, clock)
     assert set(asked(arxiv)[3:]) == {"cs.AI", "cs.CL"}, "what was too much is not tried again"
 
 
@@ -278,7 +278,7 @@ async def test_all_of_arxiv_on_a_record_day_takes_few_requests(
             share = range(first + place, first + how_many, len(names))
             publish(arxiv, *share, category=name)
         before = len(arxiv.journal)
-        await poll(poller, clock, minutes=360)
+        await poll(poller, clock)
         requests = len(arxiv.journal) - before
     assert requests <= 8
     async with database.read() as connection:

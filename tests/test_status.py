@@ -30,7 +30,7 @@ async def status(
         "cs.CL", now + timedelta(minutes=25), failing_since=now - timedelta(hours=2), failures=2, error=error
     )
     async with room.database.write() as connection:
-        await feeds.put(connection, failing if error else read)
+        await feeds.put(connection, [failing if error else read])
         await announcements.put(connection, known)
     return (await person.reads("/status")).splitlines()[1:-1]
 

@@ -34,7 +34,7 @@ class Batch:
 def batch_of(
     document: FeedDocument, category: str, listed: Listed, known: Sequence[Announcement], today: date
 ) -> Batch:
-    """Judge a document for one of its categories, by whether most of its papers were listed there before.
+    """Judge a document for one of its categories, by whether half of its papers were listed there before.
 
     `known` are the category's last announcements; that of `today` should be in the document by now.
     """
@@ -44,7 +44,7 @@ def batch_of(
     if not fresh:
         return Batch("empty", today, counts)
     before = Counter(day for each in fresh if (day := listed.get((each.paper.id, category))))
-    if 2 * before.total() > len(fresh):
+    if 2 * before.total() >= len(fresh):
         day = before.most_common(1)[0][0]
         return Batch("fresh" if day >= today else "stale", day, counts)
     stated = announcement_day(Counter(each.day for each in fresh).most_common(1)[0][0])

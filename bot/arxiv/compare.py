@@ -7,16 +7,19 @@ categories: no id of one day is among those of another.) The listing page tells 
 """
 
 from collections import Counter
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import date, datetime
 
-from bot.announcements import ONE_DAY, Announcement, Source, announcement_day, midnight_of
+from bot.announcements import Announcement, Source, announcement_day, announcement_days, midnight_of
 from bot.arxiv.batches import Listed, kind_in
 from bot.arxiv.listing import ListingPage
 from bot.arxiv.schedule import first_day_for
 from bot.arxiv.taxonomy import canonical
 from bot.papers import FRESH, Announced, AnnounceType, Paper, PaperId, Submission
+
+_Numbers = Mapping[date, tuple[PaperId, PaperId]]
+"""The lowest and the highest id of what was new on a day."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,6 +37,11 @@ class Answers:
         return {each.paper.id: each for each in both}
 
     @property
+    def named(self) -> list[PaperId]:
+        """Every paper that one of them has."""
+        return list({*self.submissions, *(each.paper.id for each in self.listed)})
+
+    @property
     def listed(self) -> tuple[Announced, ...]:
         """What the listing has as new or cross-listed."""
         return tuple(each for each in self.listing.entries if each.announce_type in FRESH) if self.listing else ()
@@ -47,14 +55,14 @@ class Answers:
 
 @dataclass(frozen=True, slots=True)
 class Stored:
-    """What is stored of a category: `listed` and `papers` of those that a source named, the announcements so far, and
-    the lowest and highest id that was new on each day.
+    """What is stored of a category: where the papers that a source named are listed, the others of them if known from
+    elsewhere, the announcements so far, and the ids of what was new on each day.
     """
 
     listed: Listed = field(default_factory=dict)
     papers: Mapping[PaperId, Paper] = field(default_factory=dict)
     announcements: Sequence[Announcement] = ()
-    numbers: Mapping[date, tuple[str, str]] = field(default_factory=dict)
+    new: Mapping[date, Sequence[PaperId]] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,7 +81,7 @@ def compare(
     missing = tuple(each for each in found if (each.paper.id, category) not in stored.listed)
     known = {each.day: each for each in stored.announcements}
     changed = []
-    for day in _announcement_days(first, last):
+    for day in announcement_days(first, last):
         before = known.get(day, Announcement(category, day, since=midnight_of(day)))
         after = _judged(before, category, found, missing, answers, is_over=day < last, now=now)
         if after.is_awaited and day <= closed:
@@ -83,14 +91,29 @@ def compare(
     return Comparison(missing, tuple(changed))
 
 
+def has_holes(answers: Answers, stored: Stored, days: Collection[date]) -> bool:
+    """Whether OAI-PMH cannot be trusted for these days: it lacks papers that were new on one, or has none of one."""
+    if answers.records is None:
+        return True
+    there = {each.paper.id for each in answers.records}
+    if any(not there.issuperset(stored.new.get(day, ())) for day in days):
+        return True
+    accounted = {first_day_for(each.submitted_at) for each in answers.records} | stored.new.keys()
+    accounted |= {each.day for each in stored.announcements if each.state == "quiet" or each.size}
+    if answers.listing is not None and not answers.listed:
+        accounted.add(answers.listing.day)
+    return not accounted.issuperset(days)
+
+
 def _found(category: str, answers: Answers, stored: Stored, first: date, last: date) -> list[Announced]:
     """What these sources say was announced in that time. How a paper was announced, the listing knows best."""
     quiet = {each.day for each in stored.announcements if each.state == "quiet"}
+    numbers = {day: (min(ids), max(ids)) for day, ids in stored.new.items()}
     found: dict[PaperId, Announced] = {}
     for paper_id, each in answers.submissions.items():
         if canonical(category) not in map(canonical, each.paper.categories):
             continue
-        entry = _announced(each, category, stored, quiet, last)
+        entry = _announced(each, category, stored, numbers, quiet, last)
         if first <= entry.day <= last:
             found[paper_id] = entry
     for entry in answers.listed:
@@ -100,7 +123,9 @@ def _found(category: str, answers: Answers, stored: Stored, first: date, last: d
     return list(found.values())
 
 
-def _announced(each: Submission, category: str, stored: Stored, quiet: set[date], last: date) -> Announced:
+def _announced(
+    each: Submission, category: str, stored: Stored, numbers: _Numbers, quiet: set[date], last: date
+) -> Announced:
     paper, known = each.paper, stored.papers.get(each.paper.id)
     kind: AnnounceType = "new" if canonical(paper.primary) == canonical(category) else "cross"
     if listed_on := stored.listed.get((paper.id, category)):
@@ -108,10 +133,10 @@ def _announced(each: Submission, category: str, stored: Stored, quiet: set[date]
     if known is not None and canonical(category) not in map(canonical, known.categories):
         # We have it from other categories; its record changed when it was cross-listed to this one.
         return Announced(paper, "cross", announcement_day(each.changed_on or last))
-    return Announced(paper, kind, _day_of(each, stored.numbers, quiet))
+    return Announced(paper, kind, _day_of(each, numbers, quiet))
 
 
-def _day_of(each: Submission, numbers: Mapping[date, tuple[str, str]], quiet: set[date]) -> date:
+def _day_of(each: Submission, numbers: _Numbers, quiet: set[date]) -> date:
     """The announcement day of a paper that is new somewhere, as well as it can be known."""
     day = first_day_for(each.submitted_at)
     if "/" in each.paper.id:
@@ -164,11 +189,3 @@ def _is_quiet(answers: Answers, listing: ListingPage | None, *, is_over: bool) -
     if listing is not None:
         return not answers.listed
     return is_over and answers.records is not None and answers.searches is not None
-
-
-def _announcement_days(first: date, last: date) -> Iterator[date]:
-    day = first
-    while day <= last:
-        if announcement_day(day) == day:
-            yield day
-        day += ONE_DAY

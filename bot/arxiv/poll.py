@@ -12,8 +12,8 @@ import structlog
 from sqlalchemy.exc import SQLAlchemyError
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from bot.announcements import Announcement, announcement_day, day_of
-from bot.arxiv.batches import Batch, after_batch, after_failure, batch_of
+from bot.announcements import announcement_day, day_of
+from bot.arxiv.batches import Batch, Listed, after_batch, after_failure, batch_of
 from bot.arxiv.client import Answer, ArxivClient, ArxivError, Reason, RefusedError, UnreachableError
 from bot.arxiv.feed import BrokenFeedError, FeedDocument, parse_feed
 from bot.arxiv.schedule import next_poll_at
@@ -65,7 +65,7 @@ def earliest(known: Iterable[Feed]) -> datetime | None:
     return min((feed.next_poll_at for feed in known), default=None)
 
 
-def groups(known: Iterable[Feed], now: datetime, earlier: timedelta) -> list[Group]:
+def groups(known: Iterable[Feed], now: datetime, earlier: timedelta) -> list[list[Feed]]:
     """The feeds that are due, as they go together; with them what is due so much later, for it costs nothing more.
 
     Together are never more than `ROOM` entries, going by their last documents. Those that were never read are asked
@@ -84,7 +84,7 @@ def groups(known: Iterable[Feed], now: datetime, earlier: timedelta) -> list[Gro
                 group = []
             group.append(feed)
         found.append(group)
-    return [tuple(feed.category for feed in group) for group in found if is_due(group, now)]
+    return [group for group in found if is_due(group, now)]
 
 
 def _kind(feed: Feed) -> tuple[int, bool]:
@@ -120,9 +120,11 @@ class FeedPoller:
         due_at = self._due_at(feeds_known)
         if due_at is None or due_at > now:
             return due_at
-        if self._client.free_at <= now:
-            await self._poll_first(feeds_known, now)
-        return self._client.free_at
+        if self._client.free_at > now:
+            return self._client.free_at
+        changed = {feed.category: feed for feed in await self._poll_first(feeds_known, now)}
+        due_at = self._due_at([changed.get(feed.category, feed) for feed in feeds_known])
+        return max(due_at, self._client.free_at) if due_at is not None else None
 
     async def poll_first(self, now: datetime) -> None:
         """The same once, waiting for the client's turn."""
@@ -135,12 +137,12 @@ class FeedPoller:
     def _due_at(self, feeds_known: Sequence[Feed]) -> datetime | None:
         return min(filter(None, (earliest(feeds_known), self._sweeper.next_at(feeds_known))), default=None)
 
-    async def _poll_first(self, feeds_known: Sequence[Feed], now: datetime) -> None:
+    async def _poll_first(self, feeds_known: Sequence[Feed], now: datetime) -> list[Feed]:
+        """What has changed of the feeds."""
         # What is due a little later comes along: so they stay together from then on.
         if together := groups(feeds_known, now, self._interval / 2):
-            await self.poll(together[0])
-        else:
-            await self._sweeper.sweep_first(feeds_known, now)
+            return await self.poll(together[0])
+        return await self._sweeper.sweep_first(feeds_known, now)
 
     @property
     def _interval(self) -> timedelta:
@@ -175,42 +177,38 @@ class FeedPoller:
                 return
             await self.poll(together[0])
 
-    async def poll(self, group: Group) -> None:
+    async def poll(self, known: Sequence[Feed]) -> list[Feed]:
         """Ask these feeds in one request and keep what comes of it. A failure is recorded, backs off, loses nothing.
 
-        What does not go together, for it is too much or arXiv does not know one of them, is asked in halves.
+        What does not go together, for it is too much or arXiv does not know one of them, is asked in halves. Returns
+        what is now known of these feeds, and of others where that has changed.
         """
-        known, categories = await self._known_of(group), "+".join(group)
-        last = self._read_last.get(group)
+        group = tuple(feed.category for feed in known)
+        categories, last = "+".join(group), self._read_last.get(group)
         if last is not None and last.day != announcement_day(day_of(self._clock.now())):
             last = None  # on another day the same document says something else: that it is stale
         try:
             answer = await self._client.get(f"{self._settings.feed_url}/{categories}", etag=last.etag if last else None)
             document = await self._read(answer, last)
             if document is not None and document.entries >= LIMIT and len(group) > 1:
-                return await self._halves(group)
-            await self._succeeded(known, answer, document)
+                return await self._halves(known)
+            return await self._succeeded(known, answer, document)
         except RefusedError as error:
             if len(group) > 1:
-                return await self._halves(group)
-            await self._failed(known, error)
+                return await self._halves(known)
+            return await self._failed(known, error)
         except ArxivError as error:
-            await self._failed(known, error)
+            return await self._failed(known, error)
         except SQLAlchemyError:
             raise
         except Exception as error:
             # Whatever a document does to us, it must not keep the other feeds from being asked.
             log.exception("feed.failed", categories=categories)
-            await self._failed(known, BrokenFeedError(repr(error)))
+            return await self._failed(known, BrokenFeedError(repr(error)))
 
-    async def _halves(self, group: Group) -> None:
-        middle = len(group) // 2
-        for half in (group[:middle], group[middle:]):
-            await self.poll(half)
-
-    async def _known_of(self, group: Group) -> list[Feed]:
-        async with self._database.read() as connection:
-            return await feeds.get(connection, group)
+    async def _halves(self, known: Sequence[Feed]) -> list[Feed]:
+        middle = len(known) // 2
+        return [*await self.poll(known[:middle]), *await self.poll(known[middle:])]
 
     async def _read(self, answer: Answer, last: _Reading | None) -> FeedDocument | None:
         """The document, or None where it is the one that was read last time."""
@@ -218,56 +216,59 @@ class FeedPoller:
             return None
         return await asyncio.to_thread(parse_feed, answer.body)
 
-    async def _succeeded(self, known: Sequence[Feed], answer: Answer, document: FeedDocument | None) -> None:
+    async def _succeeded(self, known: Sequence[Feed], answer: Answer, document: FeedDocument | None) -> list[Feed]:
         now = self._clock.now()
         group, today = tuple(feed.category for feed in known), announcement_day(day_of(now))
+        listed: Listed = {}
         async with self._database.read() as connection:
             chronicle = await announcements.get(connection, group, today - LOOK_BACK)
-        if document is not None:
-            # What stood in a feed before its first reading was announced then: who subscribed since is not owed it.
-            seen_at = now if known[0].read_at else min(document.built_at, now)
-            changed = await self._keep(document, chronicle, seen_at, now)
-            self._remember(group, answer, document, today)
-            chronicle = {
-                category: [*(each for each in days if each.day != today), *changed[category]]
-                for category, days in chronicle.items()
-            }
-        async with self._database.write() as connection:
-            for feed in known:
-                awaits = any(each.day == today and each.is_awaited for each in chronicle[feed.category])
-                next_at = next_poll_at(now, self._interval, today if awaits else None)
-                await feeds.put(connection, _having_read(feed, document, now, next_at))
-        if self._out_of_reach:
-            self._out_of_reach = False
-            log.info("arxiv.reached_again")
-
-    async def _keep(
-        self, document: FeedDocument, chronicle: Mapping[str, Sequence[Announcement]], seen_at: datetime, now: datetime
-    ) -> dict[str, list[Announcement]]:
-        """Store a document's papers, and what it tells of the announcements of its categories: what is new of those."""
-        today = announcement_day(day_of(now))
-        fresh = [each.paper.id for each in document.announced if each.announce_type in FRESH]
-        async with self._database.read() as connection:
-            listed = await papers.fresh_listings(connection, fresh)
-        batches = {category: batch_of(document, category, listed, days, today) for category, days in chronicle.items()}
-        changed = {
-            category: after_batch(days, batches[category], category, now) for category, days in chronicle.items()
+            if document is not None:
+                fresh = [each.paper.id for each in document.announced if each.announce_type in FRESH]
+                listed = await papers.fresh_listings(connection, fresh)
+        batches = {
+            category: batch_of(document, category, listed, days, today)
+            for category, days in chronicle.items()
+            if document is not None
         }
-        announced = [_of_its_day(each, batches) for each in document.announced]
+        changed = {
+            category: after_batch(chronicle[category], batch, category, now) for category, batch in batches.items()
+        }
+        awaited = {
+            category
+            for category, days in chronicle.items()
+            if any(each.day == today and each.is_awaited for each in changed.get(category) or days)
+        }
+        read = [_having_read(feed, document, now, self._next_poll_at(feed, awaited, now)) for feed in known]
+        # What stood in a feed before its first reading was announced then: who subscribed since is not owed it.
+        seen_at = now if known[0].read_at or document is None else min(document.built_at, now)
+        announced = [_of_its_day(each, batches) for each in document.announced] if document is not None else []
         async with self._database.write() as connection:
             new = await papers.add_announced(connection, announced, seen_at)
             await announcements.put(connection, itertools.chain.from_iterable(changed.values()))
-        categories = "+".join(chronicle)
+            await feeds.put(connection, read)
+        if document is not None:
+            self._remember(group, answer, document, today)
+            self._tell(document, batches, new)
+        if self._out_of_reach:
+            self._out_of_reach = False
+            log.info("arxiv.reached_again")
+        return read
+
+    def _next_poll_at(self, feed: Feed, awaited: Collection[str], now: datetime) -> datetime:
+        today = announcement_day(day_of(now))
+        return next_poll_at(now, self._interval, today if feed.category in awaited else None)
+
+    def _tell(self, document: FeedDocument, batches: Mapping[str, Batch], new: int) -> None:
+        categories = "+".join(batches)
         stale = [category for category, batch in batches.items() if batch.verdict == "stale"]
         for category in stale:
             self._metrics.stale_documents.labels(category).inc()
         log.info("feed.read", categories=categories, entries=document.entries, new=new, stale="+".join(stale))
-        log.debug("feed.papers", categories=categories, papers=[each.paper.id for each in announced])
+        log.debug("feed.papers", categories=categories, papers=[each.paper.id for each in document.announced])
         if document.unreadable:
             log.warning("feed.entries_unreadable", categories=categories, entries=document.unreadable)
         if document.entries >= LIMIT:
             log.warning("feed.cut", categories=categories, entries=document.entries)
-        return changed
 
     def _remember(self, group: Group, answer: Answer, document: FeedDocument, today: date) -> None:
         """That this was read; but with entries that make no sense it is read again: they may be mended, or we."""
@@ -278,7 +279,7 @@ class FeedPoller:
     def _forget(self, categories: Collection[str]) -> None:
         self._read_last = {known: last for known, last in self._read_last.items() if set(known).isdisjoint(categories)}
 
-    async def _failed(self, asked: Sequence[Feed], error: ArxivError) -> None:
+    async def _failed(self, asked: Sequence[Feed], error: ArxivError) -> list[Feed]:
         now = self._clock.now()
         until = now + min(FIRST_RETRY * 2 ** max(feed.failures for feed in asked), LAST_RETRY)
         affected = list(asked)
@@ -291,22 +292,24 @@ class FeedPoller:
         self._forget(names)
         async with self._database.write() as connection:
             chronicle = await announcements.get(connection, names, announcement_day(day_of(now)))
-            for each in affected:
-                await feeds.put(connection, _failing(each, error.reason, now, until))
-                changed = after_failure(chronicle[each.category], each.category, error.reason, now)
-                await announcements.put(connection, changed)
+            changed = (after_failure(days, category, error.reason, now) for category, days in chronicle.items())
+            await announcements.put(connection, itertools.chain.from_iterable(changed))
+            failing = [_failing(each, error.reason, now, until) for each in affected]
+            await feeds.put(connection, failing)
         if not self._out_of_reach:
             self._out_of_reach = isinstance(error, UnreachableError)
             # Of a network that is away the operating system's words say no more; of a bad document the detail matters.
             reason = error.reason if self._out_of_reach else str(error)
             categories = "+".join(feed.category for feed in asked)
             log.warning("arxiv.not_read", categories=categories, reason=reason, next_try=f"{until:%H:%M} UTC")
+        return failing
 
 
 def _of_its_day(entry: Announced, batches: Mapping[str, Batch]) -> Announced:
-    """An entry with the announcement day that its document turned out to have."""
-    days = (batch.day for category, batch in batches.items() if category in entry.paper.categories)
-    return replace(entry, day=next(days, entry.day))
+    """An entry with the announcement day that its document turned out to have; one may be stale in parts."""
+    own = [batch for category, batch in batches.items() if category in entry.paper.categories]
+    own.sort(key=lambda batch: batch.verdict != "fresh")
+    return replace(entry, day=own[0].day) if own else entry
 
 
 def _at_once(feed: Feed, now: datetime) -> Feed:

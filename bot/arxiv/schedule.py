@@ -13,10 +13,11 @@ SWEEP_AT = time(4)
 """The day's feeds have been there for hours, and OAI-PMH has had the announcement since the evening."""
 _SATURDAY = 5
 
-CYCLES = (time(0, 10), time(6), time(12), time(18), time(21, 30), time(22, 20), time(23, 10), time(23, 50))
+CYCLES = (time(0, 10), time(23, 50))
 """When every feed is asked, weekends and holidays too.
 
-A feed is built at the first request after midnight, and again late in the evening (measured: 21:18 to 23:37).
+A feed is built at the first request after midnight, and again late in the evening (measured: 21:18 to 23:37); what was
+built last stands until midnight.
 """
 SELDOMEST = timedelta(hours=1)
 """How often an announcement that does not come is asked for in the end."""

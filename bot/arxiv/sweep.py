@@ -3,17 +3,18 @@
 A feed can serve a stale document all day, or be cut, and a process can be down for weeks.
 """
 
-from collections.abc import Awaitable, Iterable
-from datetime import date, datetime, time, timedelta
+from collections.abc import Awaitable, Iterable, Sequence
+from dataclasses import replace
+from datetime import UTC, date, datetime, time, timedelta
 from typing import TypeVar
 
 import structlog
 
-from bot.announcements import ARXIV_ZONE, ONE_DAY, day_of
+from bot.announcements import ARXIV_ZONE, ONE_DAY, Announcement, announcement_day, announcement_days, day_of
 from bot.arxiv.api import submitted_between
 from bot.arxiv.client import ArxivClient, ArxivError
-from bot.arxiv.compare import Answers, Comparison, Stored, compare
-from bot.arxiv.listing import fetch_listing
+from bot.arxiv.compare import Answers, Stored, compare, has_holes
+from bot.arxiv.listing import ListingPage, fetch_listing
 from bot.arxiv.oai import list_records
 from bot.arxiv.schedule import last_swept_day, sweep_at
 from bot.clock import Clock
@@ -26,8 +27,15 @@ from bot.storage.feeds import Feed
 
 FARTHEST = timedelta(days=30)
 AGAIN_AFTER = timedelta(hours=1)
+"""Where nobody answered."""
+SELDOM_AFTER = timedelta(hours=6)
+"""Where they did, and today's announcement is still not there."""
 _LONGEST_BEFORE = timedelta(days=6)
 """Between a submission and its announcement: over a weekend and a holiday."""
+
+_INDEX_LAG = timedelta(days=3)
+"""After which the search knows everything; what it was asked about by then need not be asked again."""
+_NEVER = datetime.min.replace(tzinfo=UTC)
 
 T = TypeVar("T")
 
@@ -45,59 +53,80 @@ class Sweeper:
         self._clock = clock
         self._settings = settings
         self._metrics = metrics
-        self._not_before: dict[str, datetime] = {}
+        self._not_before: datetime | None = None
+        self._again_at: dict[str, datetime] = {}
+        """When categories are asked again that were asked in vain; the others come before them."""
 
     def next_at(self, known: Iterable[Feed]) -> datetime | None:
         """When the next category is to be compared."""
         return min(filter(None, map(self._due_at, known)), default=None)
 
-    async def sweep_first(self, known: Iterable[Feed], now: datetime) -> None:
-        """Compare a category that is due, if any."""
-        for feed in known:
-            due_at, since = self._due_at(feed), _followed_since(feed)
-            if due_at is not None and since is not None and due_at <= now:
-                await self._sweep(feed, since, now)
-                break
+    async def sweep_first(self, known: Iterable[Feed], now: datetime) -> list[Feed]:
+        """Compare a category that is due, if any; what has changed of the feeds."""
+        due = [feed for feed in known if (due_at := self._due_at(feed)) is not None and due_at <= now]
+        if not due:
+            return []
+        first = min(due, key=lambda feed: self._again_at.get(feed.category, _NEVER))
+        is_done = await self._sweep(first, now)
+        return [replace(first, swept_until=last_swept_day(now))] if is_done else []
 
     def _due_at(self, feed: Feed) -> datetime | None:
         if (since := _followed_since(feed)) is None or not self._settings.sweep_days:
             return None
         due_at = sweep_at((feed.swept_until or since) + ONE_DAY)
-        return max(due_at, self._not_before.get(feed.category, due_at))
+        return max(due_at, self._not_before or due_at, self._again_at.get(feed.category, due_at))
 
-    async def _sweep(self, feed: Feed, since: date, now: datetime) -> None:
-        """Compare a category up to today, and store what is missing. A failure is tried again later."""
-        last = last_swept_day(now)
+    async def _sweep(self, feed: Feed, now: datetime) -> bool:
+        """Compare a category up to today, and store what is missing; whether that was all for today."""
+        category, last, since = feed.category, last_swept_day(now), _followed_since(feed)
+        assert since is not None
         first = first_day(since, feed.swept_until, last, self._settings.sweep_days)
-        answers = Answers(
-            await self._ask(feed.category, "records", self._from_records(feed.category, first, now)),
-            await self._ask(feed.category, "searches", self._from_searches(feed.category, first, now)),
-            await self._ask(
-                feed.category, "listing", fetch_listing(self._client, self._settings.listing_url, feed.category)
-            ),
-        )
-        # The listing has one day only: whoever tells of the others is to be asked again.
-        is_done = answers.records is not None or answers.searches is not None
-        compared = await self._store(feed.category, answers, first, last, now, is_done=is_done)
+        async with self._database.read() as connection:
+            chronicle = (await announcements.get(connection, [category], first))[category]
+        settled = {each.day for each in chronicle if not each.is_awaited}
+        unsettled = set(announcement_days(first, last)) - settled
+        is_weekend = announcement_day(last) != last
+        if is_weekend and not unsettled and feed.swept_until and feed.swept_until >= announcement_day(last):
+            async with self._database.write() as connection:
+                await feeds.swept(connection, category, last)
+            return True
+        # What the feed has brought today the listing cannot know better.
+        listing = await self._ask(category, "listing", self._from_listing(category)) if last in unsettled else None
+        records = await self._ask(category, "records", self._from_records(category, first, now))
+        answers = Answers(records, None, listing)
+        stored = await self._stored(category, answers, chronicle, first)
+        doubtful = unsettled | set(announcement_days(max(first, last - _INDEX_LAG), last))
+        if has_holes(answers, stored, doubtful):
+            answers = replace(
+                answers, searches=await self._ask(category, "searches", self._from_searches(category, first, now))
+            )
+            stored = await self._stored(category, answers, chronicle, first)
+        closed = last - timedelta(days=self._settings.sweep_days)
+        compared = compare(category, answers, stored, first, last, closed, now)
+        has_answers = answers.records is not None or answers.searches is not None
+        is_done = has_answers and not any(each.day == last and each.is_awaited for each in compared.announcements)
+        async with self._database.write() as connection:
+            await papers.add_announced(connection, compared.missing, now)
+            await announcements.put(connection, compared.announcements)
+            if is_done:
+                await feeds.swept(connection, category, last)
+        self._not_before = None if has_answers else now + AGAIN_AFTER
         if is_done:
-            self._not_before.pop(feed.category, None)
+            self._again_at.pop(category, None)
         else:
-            self._not_before[feed.category] = now + AGAIN_AFTER
+            self._again_at[category] = now + (SELDOM_AFTER if has_answers else AGAIN_AFTER)
         for each in compared.missing:
             self._metrics.filled.labels(answers.source_of(each.paper.id)).inc()
-        log.info(
-            "sweep.done" if is_done else "sweep.put_off",
-            category=feed.category,
-            since=str(first),
-            late=len(compared.missing),
-        )
+        message = "sweep.done" if is_done else "sweep.put_off"
+        log.info(message, category=category, since=str(first), late=len(compared.missing))
+        return is_done
 
     async def _ask(self, category: str, source: str, answer: Awaitable[T]) -> T | None:
         try:
             return await answer
         except ArxivError as error:
             # Once is enough: it is tried every hour, with or without a network.
-            say = log.debug if category in self._not_before else log.warning
+            say = log.debug if category in self._again_at else log.warning
             say("sweep.not_read", category=category, source=source, reason=str(error))
             return None
 
@@ -109,25 +138,20 @@ class Sweeper:
         since = datetime.combine(first - _LONGEST_BEFORE, time(), ARXIV_ZONE)
         return await submitted_between(self._client, self._settings.api_url, [category], since, now)
 
-    async def _store(
-        self, category: str, answers: Answers, first: date, last: date, now: datetime, *, is_done: bool
-    ) -> Comparison:
-        named = list({*answers.submissions, *(each.paper.id for each in answers.listed)})
-        async with self._database.write() as connection:
-            chronicle = await announcements.get(connection, [category], first)
-            stored = Stored(
-                await papers.fresh_listings(connection, named),
-                await papers.get(connection, named),
-                chronicle[category],
-                await papers.numbers_by_day(connection, category, first - _LONGEST_BEFORE),
+    async def _from_listing(self, category: str) -> ListingPage:
+        return await fetch_listing(self._client, self._settings.listing_url, category)
+
+    async def _stored(self, category: str, answers: Answers, chronicle: Sequence[Announcement], first: date) -> Stored:
+        named = answers.named
+        async with self._database.read() as connection:
+            listed = await papers.fresh_listings(connection, named)
+            unlisted = [paper_id for paper_id in named if (paper_id, category) not in listed]
+            return Stored(
+                listed,
+                await papers.get(connection, unlisted),
+                chronicle,
+                await papers.new_by_day(connection, category, first - _LONGEST_BEFORE),
             )
-            closed = last - timedelta(days=self._settings.sweep_days)
-            compared = compare(category, answers, stored, first, last, closed, now)
-            await papers.add_announced(connection, compared.missing, now)
-            await announcements.put(connection, compared.announcements)
-            if is_done:
-                await feeds.swept(connection, category, last)
-        return compared
 
 
 def _followed_since(feed: Feed) -> date | None:

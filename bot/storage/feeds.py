@@ -30,7 +30,11 @@ class Feed:
     swept_until: date | None = None
 
 
-_OF_A_FEED = [feeds.c[name] for name in Feed.__slots__]
+_GET = (
+    sa.select(*[feeds.c[name] for name in Feed.__slots__])
+    .where(feeds.c.category.in_(sa.bindparam("categories", expanding=True)))
+    .order_by(feeds.c.category)
+)
 
 
 def _feed_from(row: sa.Row[Any]) -> Feed:
@@ -46,8 +50,7 @@ async def follow(connection: AsyncConnection, categories: Iterable[str], now: da
 
 async def get(connection: AsyncConnection, categories: Iterable[str]) -> list[Feed]:
     """What is known of these categories' feeds, by name."""
-    query = sa.select(*_OF_A_FEED).where(feeds.c.category.in_(list(categories))).order_by(feeds.c.category)
-    return [_feed_from(row) for row in await connection.execute(query)]
+    return [_feed_from(row) for row in await connection.execute(_GET, {"categories": list(categories)})]
 
 
 async def swept(connection: AsyncConnection, category: str, until: date) -> None:
@@ -55,10 +58,13 @@ async def swept(connection: AsyncConnection, category: str, until: date) -> None
     await connection.execute(sa.update(feeds).where(feeds.c.category == category).values(swept_until=until))
 
 
-async def put(connection: AsyncConnection, feed: Feed) -> None:
-    """Keep what is now known of a feed."""
-    # How far it was swept is for `swept` to say: the two may be at work at the same time.
-    values = {name: getattr(feed, name) for name in Feed.__slots__ if name != "swept_until"}
-    await connection.execute(
-        insert(connection, feeds).values(values).on_conflict_do_update(index_elements=["category"], set_=values)
-    )
+async def put(connection: AsyncConnection, known: Iterable[Feed]) -> None:
+    """Keep what is now known of feeds."""
+    # How far one was swept is for `swept` to say: the two may be at work at the same time.
+    names = [name for name in Feed.__slots__ if name != "swept_until"]
+    rows = [{name: getattr(feed, name) for name in names} for feed in known]
+    if not rows:
+        return
+    statement = insert(connection, feeds)
+    values = {name: statement.excluded[name] for name in names}
+    await connection.execute(statement.on_conflict_do_update(index_elements=["category"], set_=values), rows)

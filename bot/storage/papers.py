@@ -63,20 +63,19 @@ async def fresh_listings(connection: AsyncConnection, paper_ids: Sequence[PaperI
     return found
 
 
-async def numbers_by_day(connection: AsyncConnection, category: str, since: date) -> dict[date, tuple[str, str]]:
-    """The lowest and the highest id of what was new in a category on each announcement day."""
-    query = (
-        sa.select(listings.c.day, sa.func.min(listings.c.paper_id), sa.func.max(listings.c.paper_id))
-        .where(
-            listings.c.category == category,
-            listings.c.first_seen_at >= midnight_of(since),
-            listings.c.day >= since,
-            listings.c.announce_type == "new",
-            listings.c.is_sample.is_(False),
-        )
-        .group_by(listings.c.day)
+async def new_by_day(connection: AsyncConnection, category: str, since: date) -> dict[date, list[PaperId]]:
+    """What was new, not cross-listed, in a category on each announcement day."""
+    query = sa.select(listings.c.day, listings.c.paper_id).where(
+        listings.c.category == category,
+        listings.c.first_seen_at >= midnight_of(since),
+        listings.c.day >= since,
+        listings.c.announce_type == "new",
+        listings.c.is_sample.is_(False),
     )
-    return {day: (lowest, highest) for day, lowest, highest in await connection.execute(query)}
+    found: dict[date, list[PaperId]] = {}
+    for row in await connection.execute(query):
+        found.setdefault(row.day, []).append(PaperId(row.paper_id))
+    return found
 
 
 async def add(connection: AsyncConnection, new: Iterable[Paper], seen_at: datetime) -> None:

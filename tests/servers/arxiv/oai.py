@@ -5,6 +5,7 @@ from datetime import UTC, date, datetime, timedelta
 from email.utils import format_datetime
 from urllib.parse import parse_qsl, quote, unquote, urlencode
 
+from lxml import etree
 from lxml.builder import ElementMaker
 
 from .atom import Element, xml
@@ -41,6 +42,7 @@ class Oai:
         self._papers = papers
         self._exists = exists
         self._tokens: dict[str, float] = {}
+        self._made: dict[str, tuple[Known, bytes]] = {}
 
     def answer(self, query: Mapping[str, str], now: float) -> bytes:
         root = _O("OAI-PMH", _O.responseDate(_z(now)), _O.request("http://oaipmh.arxiv.org/oai"))
@@ -51,8 +53,11 @@ class Oai:
             root[1].attrib.update(dict(query))
         except OaiError as error:
             content = _O.error(str(error), code=error.code)
-        root.append(content)
-        return xml(root)
+        if isinstance(content, Element):
+            root.append(content)
+            return xml(root)
+        root.append(_O.content())
+        return xml(root).replace(b"<content/>", content)
 
     def _arguments(self, given: dict[str, str], now: float) -> dict[str, str]:
         verb = given.get("verb", "")
@@ -71,7 +76,7 @@ class Oai:
             raise OaiError("cannotDisseminateFormat", "this stub has arXivRaw only")
         return given
 
-    def _list(self, asked: dict[str, str], now: float) -> Element:
+    def _list(self, asked: dict[str, str], now: float) -> bytes:
         first, last = _day(asked.get("from", "2005-09-16")), _day(asked.get("until", "9999-12-31"))
         if first > last:
             raise OaiError("badArgument", "from is after until")
@@ -89,12 +94,19 @@ class Oai:
             raise OaiError("noRecordsMatch", "The combination of the arguments results in an empty list.")
         skip = int(asked.get("skip", "0"))
         end = skip + self.page_size
-        listed = _O.ListRecords(*map(self._record, found[skip:end]))
+        token = b""
         if end < len(found):
-            listed.append(self._token({**asked, "skip": str(end)}, now))
+            token = etree.tostring(self._token({**asked, "skip": str(end)}, now))
         elif skip:
-            listed.append(_O.resumptionToken())
-        return listed
+            token = etree.tostring(_O.resumptionToken())
+        return b"<ListRecords>%b%b</ListRecords>" % (b"".join(map(self._written, found[skip:end])), token)
+
+    def _written(self, known: Known) -> bytes:
+        """A record as it stands in answers, made once as long as nothing changes."""
+        before, is_deleted = self._made.get(known.entry.id, (None, b"")), known.entry.id in self.deleted
+        if before[0] is not known or is_deleted:
+            before = self._made[known.entry.id] = (known, etree.tostring(self._record(known)))
+        return before[1]
 
     def _token(self, asked: dict[str, str], now: float) -> Element:
         """Good until midnight UTC."""

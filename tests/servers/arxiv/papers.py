@@ -66,7 +66,8 @@ class Papers(dict[str, Known]):
             for name in ("comment", "journal_ref", "doi", "submitted"):
                 if getattr(entry, name) is None:
                     entry = replace(entry, **{name: getattr(known.entry, name)})
-            changed_at = at if entry.version > known.entry.version else known.changed_at
+            is_cross_listed = set(entry.categories) > set(known.entry.categories)
+            changed_at = at if entry.version > known.entry.version or is_cross_listed else known.changed_at
             self._by_day[known.changed_on].discard(entry.id)
             self._put(Known(entry, known.first_at, changed_at))
 

@@ -10,6 +10,7 @@ from collections.abc import Callable, Collection, Iterable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, replace
 from datetime import date
+from functools import lru_cache
 from typing import get_args
 
 from aiohttp import web
@@ -66,7 +67,7 @@ class _Build:
     body: Callable[[], bytes]
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, eq=False)
 class _Listing:
     at: float
     day: date
@@ -76,11 +77,20 @@ class _Listing:
 class ArxivStub(Stub):
     """Serves what was published up to now, writes down every request, and notes each breach of arXiv's rules.
 
-    `known` names the categories that exist; without it: some real ones and whatever was published.
+    `known` names the categories that exist; without it: some real ones and whatever was published. The API and OAI-PMH
+    know what stood in a feed, and with `only_added` nothing but what was added.
     """
 
-    def __init__(self, known: Collection[str] | None = None, now: Now = time.time, port: int = 0) -> None:
+    def __init__(
+        self,
+        known: Collection[str] | None = None,
+        now: Now = time.time,
+        port: int = 0,
+        *,
+        only_added: bool = False,
+    ) -> None:
         super().__init__(now, port)
+        self._only_added = only_added
         self.journal: list[Request] = []
         self.violations: list[str] = []
         self.down = False
@@ -111,7 +121,8 @@ class ArxivStub(Stub):
         build = _Build(built, atom if callable(atom) else lambda: atom)
         self._builds.setdefault(category, []).append(build)
         self._builds[category].sort(key=lambda one: one.built)
-        self._unread.append(build)
+        if not self._only_added:
+            self._unread.append(build)
         self._served.clear()
 
     def add_paper(self, entry: Entry, at: float | None = None) -> None:
@@ -248,7 +259,7 @@ class ArxivStub(Stub):
         skip, show = (request.query.get(name, "") for name in ("skip", "show"))
         size = min(int(show), self.listing_page_size) if show.isdigit() else self.listing_page_size
         latest = self._latest_listing(category)
-        page = listing.page(category, latest.day, latest.entries, int(skip) if skip.isdigit() else 0, size)
+        page = _page(category, latest, int(skip) if skip.isdigit() else 0, size)
         return web.Response(text=page, content_type="text/html")
 
     def _latest_listing(self, category: str) -> _Listing:
@@ -269,6 +280,11 @@ class ArxivStub(Stub):
             with suppress(etree.XMLSyntaxError, ValueError):
                 for element in entries_of(build.body()):
                     self._papers.learn(read_entry(element), build.built)
+
+
+@lru_cache(64)
+def _page(category: str, latest: _Listing, skip: int, size: int) -> str:
+    return listing.page(category, latest.day, latest.entries, skip, size)
 
 
 def _together(names: tuple[str, ...], built: float, bodies: Sequence[bytes]) -> bytes:

@@ -22,7 +22,7 @@ from typing import TypeVar
 import sqlalchemy as sa
 import structlog
 
-from benchmarks.load import table
+from benchmarks.load import longest_holdup, table
 from bot.arxiv.feed import parse_feed
 from bot.chats import Language, PlatformName, Preferences
 from bot.clock import WallClock
@@ -54,7 +54,6 @@ LANGUAGES: tuple[Language, ...] = ("both", "en", "zh")
 ZONES = ("UTC", "Asia/Shanghai", "America/New_York", "Europe/Berlin")
 CAPS = (12, 12, 12, 5, 20)
 _AT_ONCE = 1_000
-_LOOK = 0.002
 
 T = TypeVar("T")
 
@@ -117,7 +116,7 @@ async def _measure(file: Path, captures: Path, how_many: int) -> Cost:
     await composer.tick(FIRST_DAY)
     await _announce(database, captures, SECOND_DAY)
     before, bytes_before = await _counts(database), await _size(database, file)
-    holdup = asyncio.create_task(_longest_holdup())
+    holdup = asyncio.create_task(longest_holdup())
     began = time.perf_counter()
     await composer.tick(SECOND_DAY)
     seconds = time.perf_counter() - began
@@ -137,18 +136,6 @@ async def _measure(file: Path, captures: Path, how_many: int) -> Cost:
         messages=queued / made,
         loop_ms=await holdup * 1000,
     )
-
-
-async def _longest_holdup() -> float:
-    """Until it is cancelled: the most seconds by which the event loop came back late."""
-    longest = 0.0
-    try:
-        while True:
-            began = time.perf_counter()
-            await asyncio.sleep(_LOOK)
-            longest = max(longest, time.perf_counter() - began - _LOOK)
-    except asyncio.CancelledError:
-        return longest
 
 
 async def _people(database: Database, how_many: int) -> None:

@@ -1,9 +1,11 @@
 """What a benchmark has to send: chats and their messages, in the outbox as composing leaves them."""
 
+import asyncio
 import random
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, time
+from time import perf_counter
 
 import sqlalchemy as sa
 
@@ -13,6 +15,8 @@ from bot.storage.database import Database
 from bot.storage.tables import chats, messages, payloads
 
 _BATCH = 10_000
+_LOOK = 0.002
+"""Seconds between two looks at whether the event loop comes back."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,6 +69,18 @@ async def queue(database: Database, order: Sequence[int]) -> None:
         ]
         for start in range(0, len(letters), _BATCH):
             await connection.execute(sa.insert(messages), letters[start : start + _BATCH])
+
+
+async def longest_holdup() -> float:
+    """Until it is cancelled: the most seconds by which the event loop came back late."""
+    longest = 0.0
+    try:
+        while True:
+            began = perf_counter()
+            await asyncio.sleep(_LOOK)
+            longest = max(longest, perf_counter() - began - _LOOK)
+    except asyncio.CancelledError:
+        return longest
 
 
 def table(rows: Iterable[dict[str, object]]) -> str:

@@ -176,12 +176,12 @@ async def test_two_categories_of_one_document_are_judged_each_for_itself(source:
     )
 
 
-async def test_a_repetition_with_a_few_more_gives_those_to_the_day_that_is_repeated(source: Source) -> None:
+async def test_what_a_repetition_has_more_is_of_the_day_on_which_it_is_seen(source: Source) -> None:
     source.publish(MONDAY, 0, 1, 2, 3)
     source.publish(TUESDAY, 0, 1, 2, 3, 4)
     await source.run(at(TUESDAY, 1))
     assert await source.states() == {MONDAY: "fresh", TUESDAY: "stale"}
-    assert (await source.listed())["4"] == MONDAY
+    assert (await source.listed())["4"] == TUESDAY
 
 
 async def test_both_records_without_a_paper_make_a_day_quiet_once_it_is_over(source: Source) -> None:

@@ -107,13 +107,13 @@ def has_holes(answers: Answers, stored: Stored, days: Collection[date]) -> bool:
 
 def _found(category: str, answers: Answers, stored: Stored, first: date, last: date) -> list[Announced]:
     """What these sources say was announced in that time. How a paper was announced, the listing knows best."""
-    quiet = {each.day for each in stored.announcements if each.state == "quiet"}
+    came = {each.day for each in stored.announcements if each.size}
     numbers = {day: (min(ids), max(ids)) for day, ids in stored.new.items()}
     found: dict[PaperId, Announced] = {}
     for paper_id, each in answers.submissions.items():
         if canonical(category) not in map(canonical, each.paper.categories):
             continue
-        entry = _announced(each, category, stored, numbers, quiet, last)
+        entry = _announced(each, category, stored, numbers, came, last)
         if first <= entry.day <= last:
             found[paper_id] = entry
     for entry in answers.listed:
@@ -124,7 +124,7 @@ def _found(category: str, answers: Answers, stored: Stored, first: date, last: d
 
 
 def _announced(
-    each: Submission, category: str, stored: Stored, numbers: _Numbers, quiet: set[date], last: date
+    each: Submission, category: str, stored: Stored, numbers: _Numbers, came: set[date], last: date
 ) -> Announced:
     paper, known = each.paper, stored.papers.get(each.paper.id)
     kind: AnnounceType = "new" if canonical(paper.primary) == canonical(category) else "cross"
@@ -133,10 +133,10 @@ def _announced(
     if known is not None and canonical(category) not in map(canonical, known.categories):
         # We have it from other categories; its record changed when it was cross-listed to this one.
         return Announced(paper, "cross", announcement_day(each.changed_on or last))
-    return Announced(paper, kind, _day_of(each, numbers, quiet))
+    return Announced(paper, kind, _day_of(each, numbers, came))
 
 
-def _day_of(each: Submission, numbers: _Numbers, quiet: set[date]) -> date:
+def _day_of(each: Submission, numbers: _Numbers, came: set[date]) -> date:
     """The announcement day of a paper that is new somewhere, as well as it can be known."""
     day = first_day_for(each.submitted_at)
     if "/" in each.paper.id:
@@ -146,8 +146,8 @@ def _day_of(each: Submission, numbers: _Numbers, quiet: set[date]) -> date:
     if not_before > not_after:
         return day
     is_untouched = each.changed_on is not None and each.paper.version == 1
-    if (day < not_before or day in quiet) and is_untouched and each.changed_on is not None:
-        day = max(day, announcement_day(each.changed_on))  # held, or there was no mailing that evening
+    if (day < not_before or day not in came) and is_untouched and each.changed_on is not None:
+        day = max(day, announcement_day(each.changed_on))  # held, or there was no mailing on the evening before
     return min(max(day, not_before), not_after)
 
 

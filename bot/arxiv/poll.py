@@ -241,7 +241,7 @@ class FeedPoller:
         read = [_having_read(feed, document, now, self._next_poll_at(feed, awaited, now)) for feed in known]
         # What stood in a feed before its first reading was announced then: who subscribed since is not owed it.
         seen_at = now if known[0].read_at or document is None else min(document.built_at, now)
-        announced = [_of_its_day(each, batches) for each in document.announced] if document is not None else []
+        announced = [_of_its_day(each, batches, today) for each in document.announced] if document is not None else []
         async with self._database.write() as connection:
             new = await papers.add_announced(connection, announced, seen_at)
             await announcements.put(connection, itertools.chain.from_iterable(changed.values()))
@@ -305,11 +305,11 @@ class FeedPoller:
         return failing
 
 
-def _of_its_day(entry: Announced, batches: Mapping[str, Batch]) -> Announced:
-    """An entry with the announcement day that its document turned out to have; one may be stale in parts."""
+def _of_its_day(entry: Announced, batches: Mapping[str, Batch], today: date) -> Announced:
+    """An entry with its announcement day, where it was not listed before: the document's, unless that one is stale."""
     own = [batch for category, batch in batches.items() if category in entry.paper.categories]
-    own.sort(key=lambda batch: batch.verdict != "fresh")
-    return replace(entry, day=own[0].day) if own else entry
+    fresh = (batch.day for batch in own if batch.verdict == "fresh")
+    return replace(entry, day=next(fresh, today if own else entry.day))
 
 
 def _at_once(feed: Feed, now: datetime) -> Feed:

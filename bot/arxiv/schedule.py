@@ -11,6 +11,8 @@ _DEADLINE = time(14)
 """What is submitted until then on a weekday goes into the mailing of that evening."""
 SWEEP_AT = time(4)
 """The day's feeds have been there for hours, and OAI-PMH has had the announcement since the evening."""
+_SWEEP_AGAIN_AT = (time(10), time(16))
+"""Where the day's announcement has still not come. In the evening the records have the next one."""
 _SATURDAY = 5
 
 CYCLES = (time(0, 10), time(23, 50))
@@ -61,6 +63,13 @@ def last_swept_day(now: datetime) -> date:
 def sweep_at(day: date) -> datetime:
     """From when on a day can be compared, aware UTC."""
     return datetime.combine(day, SWEEP_AT, ARXIV_ZONE).astimezone(UTC)
+
+
+def sweep_again_at(now: datetime) -> datetime:
+    """When a day whose announcement is still awaited is compared once more, aware UTC."""
+    local = now.astimezone(ARXIV_ZONE)
+    today = (datetime.combine(local.date(), at, ARXIV_ZONE).astimezone(UTC) for at in _SWEEP_AGAIN_AT)
+    return min((at for at in today if at > now), default=sweep_at(local.date() + ONE_DAY))
 
 
 def is_holiday(day: date) -> bool:

@@ -16,7 +16,7 @@ from bot.arxiv.client import ArxivClient, ArxivError
 from bot.arxiv.compare import Answers, Stored, compare, has_holes
 from bot.arxiv.listing import ListingPage, fetch_listing
 from bot.arxiv.oai import list_records
-from bot.arxiv.schedule import last_swept_day, sweep_at
+from bot.arxiv.schedule import last_swept_day, sweep_again_at, sweep_at
 from bot.clock import Clock
 from bot.config import Arxiv
 from bot.metrics import Metrics
@@ -28,8 +28,6 @@ from bot.storage.feeds import Feed
 FARTHEST = timedelta(days=30)
 AGAIN_AFTER = timedelta(hours=1)
 """Where nobody answered."""
-SELDOM_AFTER = timedelta(hours=6)
-"""Where they did, and today's announcement is still not there."""
 _LONGEST_BEFORE = timedelta(days=6)
 """Between a submission and its announcement: over a weekend and a holiday."""
 
@@ -114,7 +112,7 @@ class Sweeper:
         if is_done:
             self._again_at.pop(category, None)
         else:
-            self._again_at[category] = now + (SELDOM_AFTER if has_answers else AGAIN_AFTER)
+            self._again_at[category] = sweep_again_at(now) if has_answers else now + AGAIN_AFTER
         for each in compared.missing:
             self._metrics.filled.labels(answers.source_of(each.paper.id)).inc()
         message = "sweep.done" if is_done else "sweep.put_off"

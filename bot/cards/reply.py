@@ -12,6 +12,8 @@ from bot.summary import Summary
 
 _AUTHORS_SHOWN = 4
 _COMMENT_SHOWN = 160
+_LINKS_SHOWN = 2
+_CODE_HOSTS = ("github.com/", "gitlab.com/", "huggingface.co/", "bitbucket.org/", "codeberg.org/")
 _BADGES = {"extract": "🧾", "hand": "✍️", "model": "🤖"}
 
 
@@ -88,11 +90,26 @@ def card_of(paper: Paper, summary: Summary, language: Language, phrases: Phrases
             tuple(readable(en) for en, _ in takeaways),
             tuple(zh for _, zh in takeaways if zh) if takeaways and all(zh for _, zh in takeaways) else None,
         ),
-        comment=_shortened(readable(paper.comment), _COMMENT_SHOWN) if paper.comment else None,
-        links=() if paper.is_sample else (Link("PDF", paper.pdf_url), Link("HTML", paper.html_url)),
+        comment=_note(paper),
+        links=() if paper.is_sample else _links(paper, phrases),
         badge=badge_of(summary, phrases),
         buttons=(Button(phrases("button.abstract"), f"abstract:{paper.id}"),),
     )
+
+
+def _note(paper: Paper) -> str | None:
+    """What the authors say beside the abstract, and where it was published."""
+    said = [readable(paper.comment or ""), readable(paper.journal_ref or "")]
+    return _shortened(" · ".join(filter(None, said)), _COMMENT_SHOWN) or None
+
+
+def _links(paper: Paper, phrases: Phrases) -> tuple[Link, ...]:
+    own = [Link(phrases("link.code" if _is_code(url) else "link.project"), url) for url in paper.links]
+    return (Link("PDF", paper.pdf_url), Link("HTML", paper.html_url), *own[:_LINKS_SHOWN])
+
+
+def _is_code(url: str) -> bool:
+    return url.removeprefix("https://").removeprefix("www.").startswith(_CODE_HOSTS)
 
 
 _Part = TypeVar("_Part", str, tuple[str, ...])

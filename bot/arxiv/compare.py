@@ -91,18 +91,14 @@ def compare(
     return Comparison(missing, tuple(changed))
 
 
-def has_holes(answers: Answers, stored: Stored, days: Collection[date]) -> bool:
-    """Whether OAI-PMH cannot be trusted for these days: it lacks papers that were new on one, or has none of one."""
+def holes(answers: Answers, stored: Stored, days: Collection[date]) -> set[date]:
+    """Of which of these days OAI-PMH cannot be trusted: it lacks papers that were new then, or has none at all."""
     if answers.records is None:
-        return True
+        return set(days)
     there = {each.paper.id for each in answers.records}
-    if any(not there.issuperset(stored.new.get(day, ())) for day in days):
-        return True
     accounted = {first_day_for(each.submitted_at) for each in answers.records} | stored.new.keys()
     accounted |= {each.day for each in stored.announcements if each.state == "quiet" or each.size}
-    if answers.listing is not None and not answers.listed:
-        accounted.add(answers.listing.day)
-    return not accounted.issuperset(days)
+    return {day for day in days if day not in accounted or not there.issuperset(stored.new.get(day, ()))}
 
 
 def _found(category: str, answers: Answers, stored: Stored, first: date, last: date) -> list[Announced]:

@@ -69,12 +69,12 @@ def groups(known: Iterable[Feed], now: datetime, earlier: timedelta) -> list[lis
     """The feeds that are due, as they go together; with them what is due so much later, for it costs nothing more.
 
     Together are never more than `ROOM` entries, going by their last documents. Those that were never read are asked
-    by themselves; and those that fail, ever fewer together, until the one is alone that spoils the others.
+    by themselves; and those whose documents fail, ever fewer together, until the one is alone that spoils the others.
     """
     found: list[list[Feed]] = []
-    for (failures, _), alike in groupby(sorted(known, key=_kind), key=_kind):
+    for (spoiled, _), alike in groupby(sorted(known, key=_kind), key=_kind):
         several = list(alike)
-        most = min(max(len(several) >> failures, 1), MOST_TOGETHER)
+        most = min(max(len(several) >> spoiled, 1), MOST_TOGETHER)
         group: list[Feed] = []
         for feed in several:
             if feed.next_poll_at > now + earlier:
@@ -88,7 +88,8 @@ def groups(known: Iterable[Feed], now: datetime, earlier: timedelta) -> list[lis
 
 
 def _kind(feed: Feed) -> tuple[int, bool]:
-    return feed.failures, feed.read_at is None
+    # Where arXiv is busy or out of reach fewer would fare no better.
+    return feed.failures if feed.error not in ("busy", "no_connection") else 0, feed.read_at is None
 
 
 def _expected(feed: Feed) -> int:

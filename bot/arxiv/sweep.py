@@ -13,7 +13,7 @@ import structlog
 from bot.announcements import ARXIV_ZONE, ONE_DAY, Announcement, announcement_day, announcement_days, day_of
 from bot.arxiv.api import submitted_between
 from bot.arxiv.client import ArxivClient, ArxivError
-from bot.arxiv.compare import Answers, Stored, compare, has_holes
+from bot.arxiv.compare import Answers, Stored, compare, holes
 from bot.arxiv.listing import ListingPage, fetch_listing
 from bot.arxiv.oai import list_records
 from bot.arxiv.schedule import last_swept_day, sweep_again_at, sweep_at
@@ -93,11 +93,12 @@ class Sweeper:
         records = await self._ask(category, "records", self._from_records(category, first, now))
         answers = Answers(records, None, listing)
         stored = await self._stored(category, answers, chronicle, first)
-        doubtful = unsettled | set(announcement_days(max(first, last - _INDEX_LAG), last))
-        if has_holes(answers, stored, doubtful):
-            answers = replace(
-                answers, searches=await self._ask(category, "searches", self._from_searches(category, first, now))
-            )
+        recent = set(announcement_days(max(first, last - _INDEX_LAG), last))
+        # Of today the page tells sooner than the search.
+        doubtful = (unsettled | recent) - ({last} if listing is not None else set())
+        if missing := holes(answers, stored, doubtful):
+            searches = await self._ask(category, "searches", self._from_searches(category, min(missing), now))
+            answers = replace(answers, searches=searches)
             stored = await self._stored(category, answers, chronicle, first)
         closed = last - timedelta(days=self._settings.sweep_days)
         compared = compare(category, answers, stored, first, last, closed, now)

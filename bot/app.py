@@ -6,6 +6,7 @@ from contextlib import nullcontext
 from datetime import datetime
 from functools import partial
 from pathlib import Path
+from tempfile import gettempdir
 from typing import TYPE_CHECKING, Literal, Protocol
 
 import sqlalchemy as sa
@@ -100,7 +101,11 @@ class App:
         self._budget = SharedBudget(database) if database.is_shared else MemoryBudget(database)
         of_all = partial(slot, self._budget, clock, Ask((Scope("arxiv", Rate(1, SPACING)),)))
         self._client = ArxivClient(
-            settings.arxiv.contact, clock, self._metrics, of_all if database.is_shared else nullcontext
+            settings.arxiv.contact,
+            clock,
+            self._metrics,
+            of_all if database.is_shared else nullcontext,
+            Path(gettempdir()),
         )
         self._updates: list[Updates] = []
         self._open: list[Stoppable] = []

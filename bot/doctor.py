@@ -5,6 +5,7 @@ from collections.abc import AsyncIterator
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from tempfile import gettempdir
 
 import httpx
 import sqlalchemy as sa
@@ -139,7 +140,7 @@ async def _outbox(database: Database, now: datetime) -> Finding:
 
 
 async def _arxiv(settings: Settings) -> Finding:
-    client = ArxivClient(settings.arxiv.contact, WallClock(), Metrics())
+    client = ArxivClient(settings.arxiv.contact, WallClock(), Metrics(), folder=Path(gettempdir()))
     category = next(iter(settings.arxiv.default_categories), "cs.CL")
     try:
         document = parse_feed((await client.get(f"{settings.arxiv.feed_url}/{category}")).body)

@@ -8,13 +8,16 @@ from collections.abc import Callable
 from contextlib import AbstractAsyncContextManager, nullcontext
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from pathlib import Path
 from typing import Literal
 from urllib.parse import urlsplit
 
 import httpx
 import structlog
+from filelock import Timeout
 
 from bot import __version__
+from bot.arxiv.machine import machine_turn
 from bot.clock import Clock
 from bot.metrics import Metrics
 
@@ -64,18 +67,30 @@ SharedTurn = Callable[[], AbstractAsyncContextManager[None]]
 
 
 class ArxivClient:
-    """Asks arXiv. A new one rests for one spacing first: a process before it may just have asked."""
+    """Asks arXiv. A new one rests for one spacing first: a process before it may just have asked.
 
-    def __init__(self, contact: str, clock: Clock, metrics: Metrics, shared_turn: SharedTurn = nullcontext) -> None:
+    `shared_turn` keeps the peace with other machines; `folder`, one for all processes of this one, with those.
+    """
+
+    def __init__(
+        self,
+        contact: str,
+        clock: Clock,
+        metrics: Metrics,
+        shared_turn: SharedTurn = nullcontext,
+        folder: Path | None = None,
+    ) -> None:
         self._clock = clock
         self._metrics = metrics
+        self._folder = folder
         self._shared_turn = shared_turn
         self._turn = asyncio.Lock()
         self.free_at: datetime = clock.now() + SPACING
+        is_alone = shared_turn is nullcontext and folder is None
         self._http = httpx.AsyncClient(
             headers={"User-Agent": f"Paperwire/{__version__} (+{contact})"},
             # Of several processes only the one whose turn it is has a connection.
-            limits=httpx.Limits(max_connections=1, max_keepalive_connections=int(shared_turn is nullcontext)),
+            limits=httpx.Limits(max_connections=1, max_keepalive_connections=int(is_alone)),
             timeout=httpx.Timeout(20.0),
             follow_redirects=True,
             max_redirects=1,
@@ -103,12 +118,19 @@ class ArxivClient:
 
     async def _in_turn(self, url: str, params: dict[str, str] | None, etag: str | None) -> Answer:
         try:
-            async with self._shared_turn(), asyncio.timeout(LONGEST_WAIT):
+            async with self._shared_turn(), self._machine_turn(url), asyncio.timeout(LONGEST_WAIT):
                 return await self._ask(url, params, etag)
+        except Timeout as error:
+            raise UnreachableError("busy", "another process of this machine keeps asking arXiv") from error
         except httpx.InvalidURL as error:
             raise RefusedError("refused", f"{url} is no URL: {error}") from error
         except (httpx.HTTPError, TimeoutError) as error:
             raise UnreachableError(_reason(error), str(error) or type(error).__name__) from error
+
+    def _machine_turn(self, url: str) -> AbstractAsyncContextManager[None]:
+        if self._folder is None:
+            return nullcontext()
+        return machine_turn(self._folder, url, self._clock, SPACING, 2 * LONGEST_WAIT)
 
     async def _ask(self, url: str, params: dict[str, str] | None, etag: str | None) -> Answer:
         headers = {"If-None-Match": etag} if etag else {}

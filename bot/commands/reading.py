@@ -74,6 +74,7 @@ async def paper(context: Context) -> Reply:
     written = await services.summarise(visible)
     unknown = [paper_id for paper_id in wanted if paper_id not in {each.id for each in visible}]
     lines = [trouble] if trouble else [context.phrases("paper.unknown", id=paper_id) for paper_id in unknown]
+    lines += [context.phrases("paper.withdrawn", id=each.id) for each in visible if each.withdrawn]
     language = context.chat.preferences.language
     return Reply(
         "\n".join(lines), cards=tuple(card_of(each, written[each.id], language, context.phrases) for each in visible)

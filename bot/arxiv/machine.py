@@ -1,0 +1,51 @@
+"""One request at a time over all processes of a machine: a bot, and a command beside it, are one client to arXiv."""
+
+import getpass
+import re
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager, suppress
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from urllib.parse import urlsplit
+
+from filelock import AsyncFileLock
+
+from bot.clock import Clock
+
+LOOK_AGAIN = 0.05
+"""Seconds after which a process looks again whether another one has done."""
+
+
+@asynccontextmanager
+async def machine_turn(
+    folder: Path, url: str, clock: Clock, spacing: timedelta, longest_wait: float
+) -> AsyncIterator[None]:
+    """Wait until no process of this user asks the same party, or has asked it within the spacing; then keep them off.
+
+    All of arXiv's hosts are one party. Raises filelock's Timeout, or OSError where the folder cannot be written.
+    """
+    file = folder / f"paperwire-{getpass.getuser()}-{_party(url)}"
+    lock = AsyncFileLock(file.with_suffix(".lock"), timeout=longest_wait, poll_interval=LOOK_AGAIN, thread_local=False)
+    asked = file.with_suffix(".asked")
+    async with lock:
+        wait = (_last(asked) + spacing - clock.now()).total_seconds()
+        # What was asked in the future was asked by another clock.
+        if 0 < wait <= spacing.total_seconds():
+            await clock.sleep(wait)
+        try:
+            yield
+        finally:
+            asked.write_text(clock.now().isoformat(), "ascii")
+
+
+def _party(url: str) -> str:
+    parts = urlsplit(url)
+    host = parts.hostname or ""
+    party = "arxiv.org" if f".{host}".endswith(".arxiv.org") else f"{host}-{parts.port or parts.scheme}"
+    return re.sub(r"[^\w-]", "-", party)
+
+
+def _last(asked: Path) -> datetime:
+    with suppress(OSError, ValueError):
+        return datetime.fromisoformat(asked.read_text("ascii"))
+    return datetime.min.replace(tzinfo=UTC)

@@ -1,6 +1,7 @@
 """Running: from the start to SIGINT or SIGTERM, and to an orderly end."""
 
 import asyncio
+import gc
 import signal
 from collections.abc import Collection
 from contextlib import suppress
@@ -37,6 +38,7 @@ async def run_until_stopped(settings: Settings, roles: Collection[Role] = ROLES)
     try:
         await logbook.open(clock.now())
         await app.start()
+        forget_what_stays()
         scheduler.start()
         announce(app)
         await stopped.wait()
@@ -47,6 +49,12 @@ async def run_until_stopped(settings: Settings, roles: Collection[Role] = ROLES)
                 await asyncio.gather(app.finish(), scheduler.stop())
         await logbook.close(clock.now())
         await app.close()
+
+
+def forget_what_stays() -> None:
+    """Spare the garbage collector what was loaded by now: to look at all of it held up the event loop for 60 ms."""
+    gc.collect()
+    gc.freeze()
 
 
 def announce(app: App) -> None:

@@ -4,7 +4,7 @@ yesterday's papers under today's date, and keep a document of last night for all
 
 from collections import Counter
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from datetime import date, datetime
 from typing import Literal
 
@@ -29,6 +29,38 @@ class Batch:
     verdict: Verdict
     day: date
     counts: Mapping[AnnounceType, int]
+
+
+@dataclass(frozen=True, slots=True)
+class Judgement:
+    """A document's batches and what they change about the announcements, by category; and its entries, each with the
+    announcement day that it has if it was not listed before.
+    """
+
+    batches: Mapping[str, Batch] = field(default_factory=dict)
+    changed: dict[str, list[Announcement]] = field(default_factory=dict)
+    announced: Sequence[Announced] = ()
+
+
+def judge(
+    document: FeedDocument, chronicle: Mapping[str, Sequence[Announcement]], listed: Listed, now: datetime
+) -> Judgement:
+    """Judge a document for each of its categories, whose last announcements these are; some ms where it is large."""
+    today = announcement_day(day_of(now))
+    batches = {category: batch_of(document, category, listed, known, today) for category, known in chronicle.items()}
+    changed: dict[str, list[Announcement]] = {}
+    for category, batch in batches.items():
+        if after := after_batch(chronicle[category], batch, category, now):
+            changed[category] = after
+    announced = [replace(each, day=_day_of(each, batches, today)) for each in document.announced]
+    return Judgement(batches, changed, announced)
+
+
+def _day_of(entry: Announced, batches: Mapping[str, Batch], today: date) -> date:
+    """Its document's, unless that one is stale."""
+    own = [batch for category, batch in batches.items() if category in entry.paper.categories]
+    fresh = (batch.day for batch in own if batch.verdict == "fresh")
+    return next(fresh, today if own else entry.day)
 
 
 def batch_of(

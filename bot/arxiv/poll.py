@@ -13,7 +13,7 @@ from sqlalchemy.exc import SQLAlchemyError
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from bot.announcements import announcement_day, day_of
-from bot.arxiv.batches import Batch, Listed, after_batch, after_failure, batch_of
+from bot.arxiv.batches import Batch, Judgement, after_failure, judge
 from bot.arxiv.client import Answer, ArxivClient, ArxivError, Reason, RefusedError, UnreachableError
 from bot.arxiv.feed import BrokenFeedError, FeedDocument, parse_feed
 from bot.arxiv.schedule import next_poll_at
@@ -21,7 +21,7 @@ from bot.arxiv.sweep import Sweeper
 from bot.clock import Clock
 from bot.config import Arxiv
 from bot.metrics import Metrics
-from bot.papers import FRESH, Announced
+from bot.papers import FRESH
 from bot.storage import announcements, chats, feeds, papers
 from bot.storage.database import Database
 from bot.storage.feeds import Feed
@@ -220,36 +220,25 @@ class FeedPoller:
     async def _succeeded(self, known: Sequence[Feed], answer: Answer, document: FeedDocument | None) -> list[Feed]:
         now = self._clock.now()
         group, today = tuple(feed.category for feed in known), announcement_day(day_of(now))
-        listed: Listed = {}
+        judgement = Judgement()
         async with self._database.read() as connection:
             chronicle = await announcements.get(connection, group, today - LOOK_BACK)
             if document is not None:
                 fresh = [each.paper.id for each in document.announced if each.announce_type in FRESH]
                 listed = await papers.fresh_listings(connection, fresh)
-        batches = {
-            category: batch_of(document, category, listed, days, today)
-            for category, days in chronicle.items()
-            if document is not None
-        }
-        changed = {
-            category: after_batch(chronicle[category], batch, category, now) for category, batch in batches.items()
-        }
-        awaited = {
-            category
-            for category, days in chronicle.items()
-            if any(each.day == today and each.is_awaited for each in changed.get(category) or days)
-        }
+                judgement = await asyncio.to_thread(judge, document, chronicle, listed, now)
+        chronicle |= judgement.changed
+        awaited = {name for name, days in chronicle.items() if any(day.day == today and day.is_awaited for day in days)}
         read = [_having_read(feed, document, now, self._next_poll_at(feed, awaited, now)) for feed in known]
         # What stood in a feed before its first reading was announced then: who subscribed since is not owed it.
         seen_at = now if known[0].read_at or document is None else min(document.built_at, now)
-        announced = [_of_its_day(each, batches, today) for each in document.announced] if document is not None else []
         async with self._database.write() as connection:
-            new = await papers.add_announced(connection, announced, seen_at)
-            await announcements.put(connection, itertools.chain.from_iterable(changed.values()))
+            new = await papers.add_announced(connection, judgement.announced, seen_at)
+            await announcements.put(connection, itertools.chain.from_iterable(judgement.changed.values()))
             await feeds.put(connection, read)
         if document is not None:
             self._remember(group, answer, document, today)
-            self._tell(document, batches, new)
+            self._tell(document, judgement.batches, new)
         if self._out_of_reach:
             self._out_of_reach = False
             log.info("arxiv.reached_again")
@@ -304,13 +293,6 @@ class FeedPoller:
             categories = "+".join(feed.category for feed in asked)
             log.warning("arxiv.not_read", categories=categories, reason=reason, next_try=f"{until:%H:%M} UTC")
         return failing
-
-
-def _of_its_day(entry: Announced, batches: Mapping[str, Batch], today: date) -> Announced:
-    """An entry with its announcement day, where it was not listed before: the document's, unless that one is stale."""
-    own = [batch for category, batch in batches.items() if category in entry.paper.categories]
-    fresh = (batch.day for batch in own if batch.verdict == "fresh")
-    return replace(entry, day=next(fresh, today if own else entry.day))
 
 
 def _at_once(feed: Feed, now: datetime) -> Feed:

@@ -12,8 +12,8 @@ from bot.papers import FRESH, Announced, Paper, PaperId
 from bot.storage.dialect import insert
 from bot.storage.tables import listings, papers
 
-_BATCH = 500
-_ROWS_AT_ONCE = 200
+_BATCH = 200
+_ROWS_AT_ONCE = 50
 """That are written together: thousands would hold the event loop while they are made ready."""
 
 

@@ -135,6 +135,7 @@ class Arxiv(_Section):
     contact: str = "https://github.com/paperwire/paperwire"
     default_categories: tuple[str, ...] = ("cs.AI", "cs.CL", "cs.CV", "cs.LG")
     poll_minutes: int = Field(15, ge=5, le=24 * 60)
+    """After which an announcement that has not come is asked for again, and then ever less often."""
     sweep_days: int = Field(7, ge=0, le=30)
     """Announcement days that are compared with arXiv's records every day; 0: none."""
 

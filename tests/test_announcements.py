@@ -8,6 +8,7 @@ import pytest
 
 from bot.announcements import ARXIV_ZONE, Announcement, announcement_day, is_late, next_announcement_day
 from bot.arxiv.client import ArxivClient
+from bot.arxiv.feed import parse_feed
 from bot.arxiv.poll import FeedPoller
 from bot.arxiv.schedule import CYCLES, is_holiday, next_poll_at
 from bot.config import Arxiv
@@ -18,6 +19,7 @@ from tests.builders import HandClock
 from tests.servers.arxiv import ArxivStub, Entry, atom_feed, load_captures
 
 MONDAY, TUESDAY, WEDNESDAY, THURSDAY, FRIDAY, SATURDAY, SUNDAY = (date(2026, 3, day) for day in range(2, 9))
+SATURDAY_IN_AUGUST = date(2026, 8, 15)
 START = datetime(2026, 3, 2, 0, 5, tzinfo=ARXIV_ZONE).astimezone(UTC)
 Days = dict[date, Announcement]
 
@@ -258,6 +260,45 @@ async def test_the_documents_of_real_days_are_judged_by_what_is_in_them(
     for days in states.values():
         assert set(days.values()) == {"fresh"}
         assert {day.weekday() for day in days} == {0, 1, 2, 3, 4}
+
+
+@pytest.mark.shared
+async def test_what_the_stale_feeds_of_a_real_friday_hid_the_other_sources_tell(
+    database: Database, clock: HandClock, shared: Path
+) -> None:
+    names = ("cs.AI", "cs.CL", "cs.CV", "cs.LG")
+    wednesday, friday = date(2026, 8, 12), date(2026, 8, 14)
+    captures = [each for each in load_captures(shared / "arxiv" / "atom" / "replay") if each.built >= at(wednesday, 0)]
+    clock.set(at(wednesday, 0))
+    truth: dict[str, date] = {}
+    async with ArxivStub(now=clock.epoch, only_added=True) as arxiv:
+        for capture in captures:
+            arxiv.publish(capture.category, capture.body, capture.built.timestamp())
+            document = parse_feed(capture.body())
+            for each in document.announced:
+                paper = each.paper
+                if each.announce_type == "new" and paper.id not in truth:
+                    truth[paper.id] = each.day
+                    submitted = at(each.day - timedelta(days=1), 12).timestamp()
+                    entry = Entry(paper.id, paper.title, paper.abstract, paper.categories, submitted=submitted)
+                    arxiv.add_paper(entry, at(each.day - timedelta(days=1), 20).timestamp())
+        client = ArxivClient("mailto:tests@example.org", clock, Metrics())
+        source = Source(database, arxiv, client, clock)
+        source.start(names, sweep_days=7)
+        await source.run(at(SATURDAY_IN_AUGUST, 6))
+        await client.close()
+        assert arxiv.violations == []
+    assert {name: (await source.states(name))[friday] for name in names} == {
+        "cs.AI": "late",
+        "cs.CL": "late",
+        "cs.CV": "fresh",
+        "cs.LG": "fresh",
+    }
+    async with database.read() as connection:
+        found = await digests.listed(connection, names, clock.now() - timedelta(days=30))
+    days = {(each.paper_id, each.category): each.day for each in found}
+    assert len(days) == len(found), "nothing is counted twice"
+    assert {paper_id: day for (paper_id, _), day in days.items() if paper_id in truth} == truth
 
 
 @pytest.mark.parametrize(

@@ -1,6 +1,7 @@
 """What no feed brought is found in arXiv's records, and comes late instead of never."""
 
 from collections.abc import AsyncIterator, Callable
+from dataclasses import replace
 from datetime import UTC, date, datetime, timedelta
 
 import pytest
@@ -13,7 +14,7 @@ from bot.metrics import Metrics
 from bot.storage import digests
 from bot.storage.database import Database
 from bot.storage.digests import Listing
-from tests.builders import HandClock
+from tests.builders import HandClock, a_paper, announce
 from tests.servers.arxiv import ArxivStub, Entry, atom_feed
 
 Start = Callable[..., FeedPoller]
@@ -66,6 +67,14 @@ def announce_by_records(arxiv: ArxivStub, number: int, at: datetime, *categories
     mailing = datetime.combine(first_day_for(at) - timedelta(days=1), at.time(), ARXIV_ZONE).replace(hour=20)
     entry = Entry(f"2603.{number:05}", f"Paper {number}", "Text.", categories or ("cs.CL",), submitted=at.timestamp())
     arxiv.add_paper(entry, at=mailing.timestamp())
+
+
+def publish(arxiv: ArxivStub, built: datetime, *numbers: int) -> None:
+    """The feed as it is built then."""
+    entries = [Entry(f"2603.{number:05}", f"Paper {number}", "Text.", ("cs.CL",)) for number in numbers]
+    for entry in entries:
+        arxiv.add_paper(replace(entry, submitted=(built - timedelta(hours=14)).timestamp()), built.timestamp() - 14_400)
+    arxiv.publish("cs.CL", atom_feed("cs.CL", entries, built.timestamp()), built.timestamp())
 
 
 async def listed(database: Database, category: str = "cs.CL") -> list[Listing]:
@@ -130,6 +139,52 @@ async def test_a_late_cross_list_that_no_feed_brought_is_on_the_listing(
     arxiv.publish_listing("cs.CL", date(2026, 3, 5), [cross], submitted(5, hour=0).timestamp())
     await run(start(), clock, submitted(5, hour=6).astimezone(UTC))
     assert [(each.paper_id, each.day) for each in await listed(database)] == [("2601.00001", date(2026, 3, 5))]
+
+
+@pytest.mark.parametrize("alive", ["/oai", "/api", "/list"])
+async def test_each_source_alone_tells_of_what_comes_while_no_feed_can_be_read(
+    database: Database, arxiv: ArxivStub, clock: HandClock, start: Start, alive: str
+) -> None:
+    arxiv.down_paths = tuple(path for path in ("/atom", "/oai", "/api", "/list") if path != alive)
+    for number, day in ((1, 4), (2, 5), (3, 6)):
+        announce_by_records(arxiv, number, submitted(day - 1, hour=12))
+        entry = Entry(f"2603.{number:05}", f"Paper {number}", "Text.", ("cs.CL",))
+        arxiv.publish_listing("cs.CL", date(2026, 3, day), [entry], submitted(day, hour=0).timestamp())
+    await run(start(), clock, submitted(6, hour=6).astimezone(UTC))
+    assert {each.paper_id: each.day.day for each in await listed(database)} == {
+        "2603.00001": 4,
+        "2603.00002": 5,
+        "2603.00003": 6,
+    }
+    assert arxiv.violations == []
+
+
+async def test_a_paper_that_was_held_for_weeks_is_known_by_its_number(
+    database: Database, arxiv: ArxivStub, clock: HandClock, start: Start
+) -> None:
+    publish(arxiv, submitted(3, hour=0), 10, 11)
+    publish(arxiv, submitted(4, hour=0), 10, 11)  # stale: the true ones are 12 and 13
+    publish(arxiv, submitted(5, hour=0), 14, 15)
+    mailed = submitted(3, hour=20).timestamp()
+    for number, when in ((12, datetime(2026, 2, 9, tzinfo=ARXIV_ZONE)), (13, submitted(3, hour=12))):
+        entry = Entry(f"2603.{number:05}", "Held", "Text.", ("cs.CL",), submitted=when.timestamp())
+        arxiv.add_paper(entry, at=mailed)
+    old = Entry("2601.00007", "Old", "Text.", ("cs.CL",), submitted=datetime(2026, 1, 9, tzinfo=ARXIV_ZONE).timestamp())
+    arxiv.add_paper(old, at=mailed)  # only its record has changed
+    await run(start(), clock, submitted(5, hour=6).astimezone(UTC))
+    found = {each.paper_id[-2:]: each.day.day for each in await listed(database)}
+    assert found == {"10": 3, "11": 3, "12": 4, "13": 4, "14": 5, "15": 5}
+
+
+async def test_a_known_paper_that_is_cross_listed_later_is_found_by_its_record(
+    database: Database, arxiv: ArxivStub, clock: HandClock, start: Start
+) -> None:
+    await announce(database, START, a_paper(1, "math.NT"), day=date(2026, 1, 9))
+    when = datetime(2026, 1, 7, tzinfo=ARXIV_ZONE).timestamp()
+    entry = Entry("2603.00001", "Paper 1", "Text.", ("math.NT", "cs.CL"), submitted=when)
+    arxiv.add_paper(entry, at=submitted(4, hour=20).timestamp())
+    await run(start(), clock, submitted(5, hour=6).astimezone(UTC))
+    assert [(each.paper_id, each.day.day) for each in await listed(database)] == [("2603.00001", 5)]
 
 
 async def test_while_neither_answers_it_is_tried_again_and_nothing_is_lost(

@@ -103,15 +103,23 @@ def holes(answers: Answers, stored: Stored, days: Collection[date]) -> set[date]
 
 def _found(category: str, answers: Answers, stored: Stored, first: date, last: date) -> list[Announced]:
     """What these sources say was announced in that time. How a paper was announced, the listing knows best."""
-    came = {each.day for each in stored.announcements if each.size}
+    come = {each.day for each in stored.announcements if each.size}
+    missed = set(announcement_days(first, last)) - come
     numbers = {day: (min(ids), max(ids)) for day, ids in stored.new.items()}
     found: dict[PaperId, Announced] = {}
     for paper_id, each in answers.submissions.items():
         if canonical(category) not in map(canonical, each.paper.categories):
             continue
-        entry = _announced(each, category, stored, numbers, came, last)
-        if first <= entry.day <= last:
-            found[paper_id] = entry
+        kind: AnnounceType = "new" if canonical(each.paper.primary) == canonical(category) else "cross"
+        if listed_on := stored.listed.get((paper_id, category)):
+            day = listed_on
+        elif _is_cross_listed(each.paper, stored, category):
+            # We have it from other categories; its record changed when it was cross-listed to this one.
+            kind, day = "cross", announcement_day(each.changed_on or last)
+        else:
+            day = _day_of(each, numbers, missed)
+        if first <= day <= last:
+            found[paper_id] = Announced(each.paper, kind, day)
     for entry in answers.listed:
         if first <= entry.day <= last:
             paper = found[entry.paper.id].paper if entry.paper.id in found else entry.paper
@@ -119,20 +127,12 @@ def _found(category: str, answers: Answers, stored: Stored, first: date, last: d
     return list(found.values())
 
 
-def _announced(
-    each: Submission, category: str, stored: Stored, numbers: _Numbers, came: set[date], last: date
-) -> Announced:
-    paper, known = each.paper, stored.papers.get(each.paper.id)
-    kind: AnnounceType = "new" if canonical(paper.primary) == canonical(category) else "cross"
-    if listed_on := stored.listed.get((paper.id, category)):
-        return Announced(paper, kind, listed_on)
-    if known is not None and canonical(category) not in map(canonical, known.categories):
-        # We have it from other categories; its record changed when it was cross-listed to this one.
-        return Announced(paper, "cross", announcement_day(each.changed_on or last))
-    return Announced(paper, kind, _day_of(each, numbers, came))
+def _is_cross_listed(paper: Paper, stored: Stored, category: str) -> bool:
+    known = stored.papers.get(paper.id)
+    return known is not None and canonical(category) not in map(canonical, known.categories)
 
 
-def _day_of(each: Submission, numbers: _Numbers, came: set[date]) -> date:
+def _day_of(each: Submission, numbers: _Numbers, missed: Collection[date]) -> date:
     """The announcement day of a paper that is new somewhere, as well as it can be known."""
     day = first_day_for(each.submitted_at)
     if "/" in each.paper.id:
@@ -142,7 +142,7 @@ def _day_of(each: Submission, numbers: _Numbers, came: set[date]) -> date:
     if not_before > not_after:
         return day
     is_untouched = each.changed_on is not None and each.paper.version == 1
-    if (day < not_before or day not in came) and is_untouched and each.changed_on is not None:
+    if (day < not_before or day in missed) and is_untouched and each.changed_on is not None:
         day = max(day, announcement_day(each.changed_on))  # held, or there was no mailing on the evening before
     return min(max(day, not_before), not_after)
 
@@ -169,7 +169,8 @@ def _judged(
     if lacking:
         after = before.filled_with(lacking, now)
     elif before.is_awaited and there:
-        after = before.brought(there, now)
+        # All of it is known by now, but its own feed has not told.
+        after = replace(before, counts=there).becomes("late", now)
     elif before.is_awaited and not there and _is_quiet(answers, listing, is_over=is_over):
         after = before.becomes("quiet", now)
     if after is before and not before.is_awaited:

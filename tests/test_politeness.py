@@ -86,7 +86,7 @@ async def test_who_never_gets_a_turn_is_told_so(tmp_path: Path, monkeypatch: pyt
 
 def test_all_of_arxivs_hosts_are_one_party() -> None:
     hosts = ("https://rss.arxiv.org/atom", "https://export.arxiv.org/api/query", "https://arxiv.org/list")
-    assert {machine._party(url) for url in hosts} == {"arxiv-org"}
+    assert {machine._party(url) for url in hosts} == {"arxiv"}
     assert machine._party("http://127.0.0.1:8080/atom") == "127-0-0-1-8080"
 
 

@@ -41,7 +41,7 @@ async def machine_turn(
 def _party(url: str) -> str:
     parts = urlsplit(url)
     host = parts.hostname or ""
-    party = "arxiv.org" if f".{host}".endswith(".arxiv.org") else f"{host}-{parts.port or parts.scheme}"
+    party = "arxiv" if host.split(".")[-2:] == ["arxiv", "org"] else f"{host}-{parts.port or parts.scheme}"
     return re.sub(r"[^\w-]", "-", party)
 
 

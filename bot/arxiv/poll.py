@@ -220,13 +220,11 @@ class FeedPoller:
     async def _succeeded(self, known: Sequence[Feed], answer: Answer, document: FeedDocument | None) -> list[Feed]:
         now = self._clock.now()
         group, today = tuple(feed.category for feed in known), announcement_day(day_of(now))
-        judgement = Judgement()
+        fresh = [each.paper.id for each in document.announced if each.announce_type in FRESH] if document else []
         async with self._database.read() as connection:
             chronicle = await announcements.get(connection, group, today - LOOK_BACK)
-            if document is not None:
-                fresh = [each.paper.id for each in document.announced if each.announce_type in FRESH]
-                listed = await papers.fresh_listings(connection, fresh)
-                judgement = await asyncio.to_thread(judge, document, chronicle, listed, now)
+            listed = await papers.fresh_listings(connection, fresh)
+        judgement = await asyncio.to_thread(judge, document, chronicle, listed, now) if document else Judgement()
         chronicle |= judgement.changed
         awaited = {name for name, days in chronicle.items() if any(day.day == today and day.is_awaited for day in days)}
         read = [_having_read(feed, document, now, self._next_poll_at(feed, awaited, now)) for feed in known]

@@ -88,18 +88,7 @@ class Sweeper:
             async with self._database.write() as connection:
                 await feeds.swept(connection, category, last)
             return True
-        # What the feed has brought today the listing cannot know better.
-        listing = await self._ask(category, "listing", self._from_listing(category)) if last in unsettled else None
-        records = await self._ask(category, "records", self._from_records(category, first, now))
-        answers = Answers(records, None, listing)
-        stored = await self._stored(category, answers, chronicle, first)
-        recent = set(announcement_days(max(first, last - _INDEX_LAG), last))
-        # Of today the page tells sooner than the search.
-        doubtful = (unsettled | recent) - ({last} if listing is not None else set())
-        if missing := holes(answers, stored, doubtful):
-            searches = await self._ask(category, "searches", self._from_searches(category, min(missing), now))
-            answers = replace(answers, searches=searches)
-            stored = await self._stored(category, answers, chronicle, first)
+        answers, stored = await self._answers(category, chronicle, unsettled, first, last, now)
         closed = last - timedelta(days=self._settings.sweep_days)
         compared = compare(category, answers, stored, first, last, closed, now)
         has_answers = answers.records is not None or answers.searches is not None
@@ -119,6 +108,30 @@ class Sweeper:
         message = "sweep.done" if is_done else "sweep.put_off"
         log.info(message, category=category, since=str(first), late=len(compared.missing))
         return is_done
+
+    async def _answers(
+        self,
+        category: str,
+        chronicle: Sequence[Announcement],
+        unsettled: set[date],
+        first: date,
+        last: date,
+        now: datetime,
+    ) -> tuple[Answers, Stored]:
+        """What the sources say of these days, and what is stored of that. The later ones are only asked if need be."""
+        # What the feed has brought today the listing cannot know better.
+        listing = await self._ask(category, "listing", self._from_listing(category)) if last in unsettled else None
+        records = await self._ask(category, "records", self._from_records(category, first, now))
+        answers = Answers(records, None, listing)
+        stored = await self._stored(category, answers, chronicle, first)
+        recent = set(announcement_days(max(first, last - _INDEX_LAG), last))
+        # Of today the page tells sooner than the search.
+        doubtful = (unsettled | recent) - ({last} if listing is not None else set())
+        if not (missing := holes(answers, stored, doubtful)):
+            return answers, stored
+        searches = await self._ask(category, "searches", self._from_searches(category, min(missing), now))
+        answers = replace(answers, searches=searches)
+        return answers, await self._stored(category, answers, chronicle, first)
 
     async def _ask(self, category: str, source: str, answer: Awaitable[T]) -> T | None:
         try:

@@ -8,7 +8,7 @@ from bot.announcements import ARXIV_ZONE, Announcement, State, midnight_of
 from bot.storage import announcements, feeds
 from bot.storage.feeds import Feed
 from tests.builders import MONDAY
-from tests.room import Room, says
+from tests.room import ANYTHING, Room, says
 
 WEDNESDAY, THURSDAY, FRIDAY = (date(2026, 11, day) for day in (25, 26, 27))
 """Of the week of Thanksgiving, after which nothing is announced on Friday."""
@@ -37,7 +37,7 @@ async def status(
 
 def of(day: date, state: State, size: int = 0, **facts: str) -> Announcement:
     counts = {"new": size - 1, "cross": 1, "replace": 4} if size else {}
-    return Announcement("cs.CL", day, midnight_of(day), state, counts, **facts)  # type: ignore[arg-type]
+    return Announcement("cs.CL", day, midnight_of(day), state, counts, **facts)
 
 
 @pytest.mark.parametrize(
@@ -138,3 +138,12 @@ async def test_what_was_never_read_is_not_called_anything_else(room: Room) -> No
     async with room.database.write() as connection:
         await feeds.follow(connection, ["cs.CL"], MONDAY)
     assert says(await person.reads("/status"), "status.unread", category="cs.CL")
+
+
+async def test_a_digest_that_has_nothing_new_says_why(room: Room) -> None:
+    await room.services.poller.tick(room.clock.turn(seconds=30))
+    for language in ("en", "zh"):
+        person = await room.person("cs.CL", language=language, address=language)
+        answer = await person.reads("/digest")
+        assert says(answer, "digest.nothing_new", language)
+        assert says(answer, "status.expected", language, category="cs.CL", day=ANYTHING)

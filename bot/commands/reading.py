@@ -6,7 +6,7 @@ from bot.cards.latex import readable
 from bot.cards.reply import Reply, card_of
 from bot.chats import wanted_categories
 from bot.commands.context import Context
-from bot.commands.status import arxiv_line
+from bot.commands.status import arxiv_line, silence
 from bot.papers import BadPaperId, Paper, PaperId, find_paper_ids, is_sample, parse_paper_id
 from bot.storage import chats, papers, summaries
 
@@ -33,7 +33,8 @@ async def digest(context: Context) -> Reply | None:
         current = await chats.get(connection, chat.id)
     if current is None or current.next_digest_at is None:
         return context.says("digest.nothing")
-    return context.says("digest.nothing_new", next=context.local(current.next_digest_at))
+    nothing = context.phrases("digest.nothing_new", next=context.local(current.next_digest_at))
+    return Reply("\n".join(filter(None, [nothing, await silence(context, wanted)])))
 
 
 async def more(context: Context) -> Reply | None:

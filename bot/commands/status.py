@@ -14,6 +14,7 @@ from bot.storage.feeds import Feed
 
 LOOK_BACK = timedelta(days=30)
 """Of announcements that `/status` speaks of."""
+_MOST_REASONS = 3
 
 
 async def status(context: Context) -> Reply:
@@ -61,9 +62,25 @@ def _lines(context: Context, known: Sequence[Feed], told: Mapping[str, Sequence[
     return lines
 
 
+async def silence(context: Context, categories: Collection[str]) -> str:
+    """Why there is nothing new in these categories, in a sentence for each of the first that wait for their list."""
+    async with context.services.database.read() as connection:
+        known = await feeds.get(connection, categories)
+        told = await announcements.get(connection, categories, day_of(context.now) - LOOK_BACK)
+    newest = {category: days[-1] for category, days in told.items() if days}
+    waiting = [
+        feed for feed in known if feed.category in newest and not _is_there(context, feed, newest[feed.category])
+    ]
+    return "\n".join(_awaited(context, feed, newest[feed.category]) for feed in waiting[:_MOST_REASONS])
+
+
+def _is_there(context: Context, feed: Feed, newest: Announcement) -> bool:
+    return newest.size > 0 and feed.error is None and not _is_weekend(context.now)
+
+
 def _sentence(context: Context, feed: Feed, newest: Announcement | None, last: Announcement | None) -> str:
     phrases, category = context.phrases, feed.category
-    if newest is not None and newest == last and feed.error is None and not _is_weekend(context.now):
+    if newest is not None and newest == last and _is_there(context, feed, newest):
         key = "status.late" if last.state == "late" else "status.here"
         return phrases(key, category=category, count=last.size, day=_day(last.day, phrases))
     if feed.error is None and feed.read_at is None:

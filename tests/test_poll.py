@@ -25,7 +25,7 @@ def poller(database: Database, arxiv: ArxivStub, client: ArxivClient, clock: Han
         database,
         client,
         clock,
-        Arxiv(feed_url=f"{arxiv.url}/atom", default_categories=("cs.CL",), poll_minutes=15),
+        Arxiv(feed_url=f"{arxiv.url}/atom", default_categories=("cs.CL",), sweep_days=0),
         Metrics(),
     )
 

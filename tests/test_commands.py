@@ -192,6 +192,17 @@ async def test_several_papers_are_looked_up_in_one_request(room: Room) -> None:
     assert len(room.arxiv.journal) == 1
 
 
+async def test_a_withdrawn_paper_is_shown_and_called_that(room: Room) -> None:
+    gone = Entry("2603.00007", "Paper 7", "An abstract.", ("cs.CL",), comment="Withdrawn: Lemma 2 is wrong.", version=2)
+    room.arxiv.add_paper(gone)
+    text = await (await room.person()).reads("/paper 2603.00007")
+    assert says(text, "paper.withdrawn", id="2603.00007")
+    assert "Paper 7" in text
+    assert says(
+        await (await room.person(language="zh", address="2")).reads("2603.00007"), "paper.withdrawn", "zh", id=ANYTHING
+    )
+
+
 async def test_when_arxiv_is_down_a_paper_is_shown_if_it_is_stored_and_else_the_trouble(room: Room) -> None:
     await announce(room.database, room.clock.now(), a_paper(1, "cs.CL"))
     room.arxiv.down = True

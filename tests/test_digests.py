@@ -275,3 +275,31 @@ async def test_both_languages_stand_in_header_and_receipt(
 
 def test_the_canonical_query_is_what_people_see() -> None:
     assert str(Interest(("cs.CV",), ("cs.RO",))) == "cs.CV -cs.RO"
+
+
+async def test_what_came_late_is_said_with_the_day_that_it_belongs_to(
+    database: Database, composer: Composer, clock: HandClock, seen: Seen
+) -> None:
+    await a_chat(database, "cs.CL", language="both")
+    last_week = MONDAY.date() - timedelta(days=4)
+    await announce(database, clock.turn(hours=1), a_paper(1, "cs.CL"))
+    await announce(database, clock.now(), a_paper(2, "cs.CL"), a_paper(3, "cs.CL"), day=last_week)
+    await composer.tick(clock.set(MONDAY + timedelta(days=1)))
+    (reply,) = seen.replies
+    assert reply.text.splitlines() == [
+        "3 papers, announced up to 2 Mar · 2 late, from 26 Feb",
+        "3 篇论文，公布日期截至3月2日 · 其中 2 篇为补发（2月26日）",
+    ]
+    assert "shown 3 · held back 0 · late 2" in reply.footer
+    assert "未展示 0 · 补发 2" in reply.footer
+
+
+async def test_of_many_late_days_the_first_and_the_last_are_named(
+    database: Database, composer: Composer, clock: HandClock, seen: Seen
+) -> None:
+    await a_chat(database, "cs.CL", language="en")
+    for number in range(1, 8):
+        day = MONDAY.date() - timedelta(days=number)
+        await announce(database, clock.turn(hours=1), a_paper(number, "cs.CL"), day=day)
+    await composer.tick(clock.set(MONDAY + timedelta(days=1)))
+    assert seen.replies[0].text.endswith(" · 7 late, from 23 Feb, …, 1 Mar")

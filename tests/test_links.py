@@ -8,8 +8,11 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
+from bot.cards.reply import card_of
+from bot.locales import phrases_of
 from bot.papers import find_links
-from tests.builders import a_paper
+from bot.summary import Provenance, Summary
+from tests.builders import MONDAY, a_paper
 
 
 @pytest.mark.parametrize(
@@ -60,6 +63,23 @@ def test_each_link_comes_once_and_the_comments_first() -> None:
     paper = a_paper(1, abstract="See https://a.org and github.com/x/y.", comment="At https://github.com/x/y!")
     assert paper.links == ("https://github.com/x/y", "https://a.org")
     assert a_paper(2).links == ()
+
+
+def test_a_card_links_to_code_and_project_and_names_the_journal() -> None:
+    paper = a_paper(
+        1,
+        abstract="Code: https://github.com/a/b. Page: https://a.github.io/b. Data: https://c.org.",
+        comment="12 pages",
+        journal_ref="J. Examples 7 (2026) 12",
+    )
+    summary = Summary(paper.id, 1, "Short.", (), Provenance("extract", "1", MONDAY))
+    card = card_of(paper, summary, "en", phrases_of("en"))
+    assert card.comment == "12 pages · J. Examples 7 (2026) 12"
+    assert [(link.label, link.url) for link in card.links[2:]] == [
+        ("Code", "https://github.com/a/b"),
+        ("Project", "https://a.github.io/b"),
+    ]
+    assert card_of(paper, summary, "zh", phrases_of("zh")).links[2].label == "代码"
 
 
 @given(st.text(st.sampled_from(r"https://github.com/a.io)(\_{}%@:#?&=~ ") | st.characters(), max_size=300))

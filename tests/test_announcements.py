@@ -242,7 +242,7 @@ def exposition(source: Source) -> str:
 async def test_the_documents_of_real_days_are_judged_by_what_is_in_them(
     source: Source, shared: Path, clock: HandClock
 ) -> None:
-    names = ("cs.AI", "cs.CL", "cs.CV")
+    names = ("cs.CL", "cs.CV")
     captures = [
         each
         for each in load_captures(shared / "arxiv" / "atom" / "replay")
@@ -256,7 +256,6 @@ async def test_the_documents_of_real_days_are_judged_by_what_is_in_them(
     states = {name: await source.states(name) for name in names}
     friday = date(2026, 8, 14)
     assert {name: days.pop(friday) for name, days in states.items()} == {
-        "cs.AI": "stale",
         "cs.CL": "stale",
         "cs.CV": "fresh",
     }
@@ -269,9 +268,13 @@ async def test_the_documents_of_real_days_are_judged_by_what_is_in_them(
 async def test_what_the_stale_feeds_of_a_real_friday_hid_the_other_sources_tell(
     database: Database, clock: HandClock, shared: Path
 ) -> None:
-    names = ("cs.AI", "cs.CL", "cs.CV", "cs.LG")
+    names = ("cs.AI", "cs.CV")
     wednesday, friday = date(2026, 8, 12), date(2026, 8, 14)
-    captures = [each for each in load_captures(shared / "arxiv" / "atom" / "replay") if each.built >= at(wednesday, 0)]
+    captures = [
+        each
+        for each in load_captures(shared / "arxiv" / "atom" / "replay")
+        if each.built >= at(wednesday, 0) and each.category in names
+    ]
     clock.set(at(wednesday, 0))
     truth: dict[str, date] = {}
     async with ArxivStub(now=clock.epoch, only_added=True) as arxiv:
@@ -293,9 +296,7 @@ async def test_what_the_stale_feeds_of_a_real_friday_hid_the_other_sources_tell(
         assert arxiv.violations == []
     assert {name: (await source.states(name))[friday] for name in names} == {
         "cs.AI": "late",
-        "cs.CL": "late",
         "cs.CV": "fresh",
-        "cs.LG": "fresh",
     }
     async with database.read() as connection:
         found = await digests.listed(connection, names, clock.now() - timedelta(days=30))

@@ -147,3 +147,12 @@ async def test_a_digest_that_has_nothing_new_says_why(room: Room) -> None:
         answer = await person.reads("/digest")
         assert says(answer, "digest.nothing_new", language)
         assert says(answer, "status.expected", language, category="cs.CL", day=ANYTHING)
+
+
+async def test_what_is_the_same_for_several_categories_is_said_once(room: Room) -> None:
+    person = await room.person("cs.CL", "cs.CV")
+    room.arxiv.down = True
+    await room.services.poller.tick(room.clock.turn(seconds=30))
+    answer = await person.reads("/status")
+    assert says(answer, "status.broken", category="cs.CL, cs.CV", since="12:00")
+    assert answer.count("cs.CV") == 1

@@ -1,6 +1,7 @@
 """/status: what was read of arXiv and when, what the chat got last and gets next."""
 
 from collections.abc import Collection, Mapping, Sequence
+from dataclasses import replace
 from datetime import date, datetime, timedelta
 
 from bot.announcements import Announcement, announcement_day, day_of, midnight_of, next_announcement_day
@@ -15,6 +16,8 @@ from bot.storage.feeds import Feed
 LOOK_BACK = timedelta(days=30)
 """Of announcements that `/status` speaks of."""
 _MOST_REASONS = 3
+_NAMES = "\0"
+"""Stands for the categories in a sentence until it is known of which ones the same is to be said."""
 
 
 async def status(context: Context) -> Reply:
@@ -51,15 +54,19 @@ async def status(context: Context) -> Reply:
 
 
 def _lines(context: Context, known: Sequence[Feed], told: Mapping[str, Sequence[Announcement]]) -> list[str]:
-    """A sentence a category: the announcement that it has or waits for, and why; and what no source could tell."""
-    lines = []
+    """A sentence for the categories of which the same is to be said: the list that they have or wait for, and why; and
+    what no source could tell.
+    """
+    alike: dict[str, list[str]] = {}
     for feed in known:
         days = told[feed.category]
         last = next((each for each in reversed(days) if each.size), None)
-        lines.append(_sentence(context, feed, days[-1] if days else None, last))
+        sentences = [_sentence(context, replace(feed, category=_NAMES), days[-1] if days else None, last)]
         if untold := [_day(each.day, context.phrases) for each in days if each.reason == "untold"]:
-            lines.append(context.phrases("status.untold", category=feed.category, days=", ".join(untold)))
-    return lines
+            sentences.append(context.phrases("status.untold", category=_NAMES, days=", ".join(untold)))
+        for sentence in sentences:
+            alike.setdefault(sentence, []).append(feed.category)
+    return [sentence.replace(_NAMES, ", ".join(names)) for sentence, names in alike.items()]
 
 
 async def silence(context: Context, categories: Collection[str]) -> str:

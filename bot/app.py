@@ -6,16 +6,15 @@ from contextlib import nullcontext
 from datetime import datetime
 from functools import partial
 from pathlib import Path
-from tempfile import gettempdir
 from typing import TYPE_CHECKING, Literal, Protocol
 
 import sqlalchemy as sa
 import structlog
 from sqlalchemy.exc import SQLAlchemyError
 
-from bot.announcements import midnight_of
 from bot.arxiv.client import SPACING, ArxivClient
 from bot.arxiv.feed import parse_feed
+from bot.arxiv.machine import THIS_MACHINE
 from bot.arxiv.poll import FeedPoller
 from bot.cards.reply import Render, Reply
 from bot.chats import Chat, PlatformName
@@ -34,13 +33,14 @@ from bot.errors import PaperwireError
 from bot.jobs.housekeeping import Housekeeper
 from bot.jobs.summarising import Summarising
 from bot.locales import phrases_of
-from bot.metrics import Metrics, Snapshot
+from bot.metrics import Metrics
 from bot.platforms.webchat.render import render as render_web
 from bot.platforms.webchat.send import Listeners, WebChatPlatform
 from bot.platforms.webchat.updates import WebChat, slug_of
-from bot.storage import announcements, chats, digests, marks, outbox, papers, updates_seen
+from bot.storage import chats, digests, marks, papers, updates_seen
 from bot.storage.database import Database
 from bot.storage.lease import lease
+from bot.storage.snapshot import snapshot
 from bot.summaries.write import WRITERS, Summariser
 from bot.web.operations import Operations
 from bot.web.server import Webhook, WebServer, build_web
@@ -105,7 +105,7 @@ class App:
             clock,
             self._metrics,
             of_all if database.is_shared else nullcontext,
-            Path(gettempdir()),
+            THIS_MACHINE,
         )
         self._updates: list[Updates] = []
         self._open: list[Stoppable] = []
@@ -240,13 +240,6 @@ class App:
             return f"database: {type(error).__name__}"
         return ""
 
-    async def _snapshot(self) -> Snapshot:
-        async with self._database.read() as connection:
-            followed = await chats.followed_categories(connection) | set(self._settings.arxiv.default_categories)
-            last = await announcements.last_good(connection, followed)
-            announced = {category: midnight_of(each.day) for category, each in last.items()}
-            return Snapshot(await outbox.depths(connection), announced)
-
     async def _poll(self, poller: FeedPoller, now: datetime) -> datetime | None:
         due = await poller.tick(now)
         self._scheduler.wake("summarise")
@@ -270,7 +263,8 @@ class App:
             web_chat = WebChat(self._database, self._clock, listeners, self._desk.answer)
             look_again = LOOK_AGAIN if self._database.is_shared else None
             site = Site(self._database, listeners, web_chat, self._thread, self._status, look_again=look_again)
-        operations = Operations(self._clock, self._metrics, self._ready, self._snapshot)
+        stored = partial(snapshot, self._database, self._settings.arxiv.default_categories)
+        operations = Operations(self._clock, self._metrics, self._ready, stored)
         webhook = self._webhook if "web" in self._roles else None
         return WebServer(self._settings.web, build_web(self._settings.web, operations, site, webhook), listeners)
 

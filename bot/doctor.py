@@ -5,13 +5,13 @@ from collections.abc import AsyncIterator
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
-from tempfile import gettempdir
 
 import httpx
 import sqlalchemy as sa
 
 from bot.arxiv.client import ArxivClient, ArxivError
 from bot.arxiv.feed import parse_feed
+from bot.arxiv.machine import THIS_MACHINE
 from bot.clock import WallClock
 from bot.config import Settings, Telegram
 from bot.metrics import Metrics
@@ -140,7 +140,7 @@ async def _outbox(database: Database, now: datetime) -> Finding:
 
 
 async def _arxiv(settings: Settings) -> Finding:
-    client = ArxivClient(settings.arxiv.contact, WallClock(), Metrics(), folder=Path(gettempdir()))
+    client = ArxivClient(settings.arxiv.contact, WallClock(), Metrics(), folder=THIS_MACHINE)
     category = next(iter(settings.arxiv.default_categories), "cs.CL")
     try:
         document = parse_feed((await client.get(f"{settings.arxiv.feed_url}/{category}")).body)

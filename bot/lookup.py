@@ -1,11 +1,10 @@
 """What the command line shows of papers and digests, beside a running bot or without one. Nothing is written."""
 
 from collections.abc import Sequence
-from pathlib import Path
-from tempfile import gettempdir
 
 from bot.arxiv.by_id import find_papers
 from bot.arxiv.client import ArxivClient, ArxivError
+from bot.arxiv.machine import THIS_MACHINE
 from bot.cards.reply import Reply, card_of
 from bot.cards.terminal import as_text
 from bot.clock import WallClock
@@ -54,7 +53,7 @@ async def _stored(settings: Settings, paper_id: PaperId) -> Paper | None:
 async def _fetched(settings: Settings, paper_id: PaperId) -> Paper | None:
     if is_sample(paper_id):
         return None
-    client = ArxivClient(settings.arxiv.contact, WallClock(), Metrics(), folder=Path(gettempdir()))
+    client = ArxivClient(settings.arxiv.contact, WallClock(), Metrics(), folder=THIS_MACHINE)
     try:
         return (await find_papers(client, settings.arxiv, [paper_id])).get(paper_id)
     except ArxivError as error:

@@ -6,12 +6,15 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager, suppress
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from tempfile import gettempdir
 from urllib.parse import urlsplit
 
 from filelock import AsyncFileLock
 
 from bot.clock import Clock
 
+THIS_MACHINE = Path(gettempdir())
+"""Where all processes of this machine find each other."""
 LOOK_AGAIN = 0.05
 """Seconds after which a process looks again whether another one has done."""
 

@@ -12,7 +12,7 @@ from bot.clock import Clock, Scheduler
 from bot.commands.request import Sender
 from bot.config import Settings
 from bot.digests.compose import Composer, Renders, Summarise
-from bot.locales import CatalogueName, Phrases, format_datetime, phrases_of
+from bot.locales import CatalogueName, Phrases, phrases_of
 from bot.metrics import Metrics
 from bot.storage import outbox
 from bot.storage.database import Database
@@ -93,5 +93,4 @@ def local_time(chat: Chat, instant: datetime, now: datetime, phrases: Phrases) -
     clock = f"{local:%H:%M}"
     if local.date() == local_day(chat.preferences, now):
         return clock
-    pattern = "EEE d MMM" if phrases.name == "en" else "M月d日 EEE"
-    return f"{format_datetime(local, pattern, locale=phrases.babel)} {clock}"
+    return f"{phrases.day(local.date())} {clock}"

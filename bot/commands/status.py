@@ -1,15 +1,15 @@
 """/status: what was read of arXiv and when, what the chat got last and gets next."""
 
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import replace
-from datetime import date, datetime, timedelta
+from datetime import datetime, timedelta
 
 from bot.announcements import Announcement, announcement_day, day_of, midnight_of, next_announcement_day
 from bot.arxiv.schedule import is_holiday
 from bot.cards.reply import Reply
 from bot.chats import Chat, wanted_categories
 from bot.commands.context import Context, Services, local_time, spoken
-from bot.locales import Phrases, format_date, phrases_of
+from bot.locales import Phrases, phrases_of
 from bot.storage import announcements, chats, digests, feeds, marks, outbox
 from bot.storage.feeds import Feed
 
@@ -54,31 +54,39 @@ async def status(context: Context) -> Reply:
 
 
 def _lines(context: Context, known: Sequence[Feed], told: Mapping[str, Sequence[Announcement]]) -> list[str]:
-    """A sentence for the categories of which the same is to be said: the list that they have or wait for, and why; and
-    what no source could tell.
-    """
-    alike: dict[str, list[str]] = {}
+    """The list that each category has or waits for, and why; and what no source could tell."""
+    said: list[tuple[str, str]] = []
     for feed in known:
         days = told[feed.category]
         last = next((each for each in reversed(days) if each.size), None)
-        sentences = [_sentence(context, replace(feed, category=_NAMES), days[-1] if days else None, last)]
-        if untold := [_day(each.day, context.phrases) for each in days if each.reason == "untold"]:
-            sentences.append(context.phrases("status.untold", category=_NAMES, days=", ".join(untold)))
-        for sentence in sentences:
-            alike.setdefault(sentence, []).append(feed.category)
+        said.append(
+            (_sentence(context, replace(feed, category=_NAMES), days[-1] if days else None, last), feed.category)
+        )
+        if untold := [context.phrases.day(each.day) for each in days if each.reason == "untold"]:
+            said.append((context.phrases("status.untold", category=_NAMES, days=", ".join(untold)), feed.category))
+    return _once(said)
+
+
+def _once(said: Iterable[tuple[str, str]]) -> list[str]:
+    """Sentences about `_NAMES`, each with all the categories of which it is to be said."""
+    alike: dict[str, list[str]] = {}
+    for sentence, category in said:
+        alike.setdefault(sentence, []).append(category)
     return [sentence.replace(_NAMES, ", ".join(names)) for sentence, names in alike.items()]
 
 
 async def silence(context: Context, categories: Collection[str]) -> str:
-    """Why there is nothing new in these categories, in a sentence for each of the first that wait for their list."""
+    """Why there is nothing new in these categories: the first few reasons, of those that wait for their list."""
     async with context.services.database.read() as connection:
         known = await feeds.get(connection, categories)
         told = await announcements.get(connection, categories, day_of(context.now) - LOOK_BACK)
-    newest = {category: days[-1] for category, days in told.items() if days}
-    waiting = [
-        feed for feed in known if feed.category in newest and not _is_there(context, feed, newest[feed.category])
+    newest = [(feed, told[feed.category][-1]) for feed in known if told[feed.category]]
+    said = [
+        (_awaited(context, replace(feed, category=_NAMES), day), feed.category)
+        for feed, day in newest
+        if not _is_there(context, feed, day)
     ]
-    return "\n".join(_awaited(context, feed, newest[feed.category]) for feed in waiting[:_MOST_REASONS])
+    return "\n".join(_once(said)[:_MOST_REASONS])
 
 
 def _is_there(context: Context, feed: Feed, newest: Announcement) -> bool:
@@ -89,10 +97,10 @@ def _sentence(context: Context, feed: Feed, newest: Announcement | None, last: A
     phrases, category = context.phrases, feed.category
     if newest is not None and newest == last and _is_there(context, feed, newest):
         key = "status.late" if last.state == "late" else "status.here"
-        return phrases(key, category=category, count=last.size, day=_day(last.day, phrases))
+        return phrases(key, category=category, count=last.size, day=phrases.day(last.day))
     if feed.error is None and feed.read_at is None:
         return phrases("status.unread", category=category)
-    before = phrases("status.before", count=last.size, day=_day(last.day, phrases)) if last else ""
+    before = phrases("status.before", count=last.size, day=phrases.day(last.day)) if last else ""
     return _awaited(context, feed, newest) + before
 
 
@@ -107,12 +115,12 @@ def _awaited(context: Context, feed: Feed, newest: Announcement | None) -> str:
             reason=phrases(f"arxiv.{feed.error}"),
             next=context.local(feed.next_poll_at),
         )
-    due = _day(next_announcement_day(today), phrases)
+    due = phrases.day(next_announcement_day(today))
     if newest is not None and newest.is_awaited and not is_holiday(newest.day):
         return phrases(
             "status.stale" if newest.state == "stale" else "status.expected",
             category=category,
-            day=_day(newest.day, phrases),
+            day=phrases.day(newest.day),
             since=context.local(midnight_of(newest.day)),
             next=context.local(feed.next_poll_at),
         )
@@ -120,16 +128,12 @@ def _awaited(context: Context, feed: Feed, newest: Announcement | None) -> str:
         return phrases("status.weekend", category=category, due=due)
     if newest is not None and newest.day == today:
         key = "status.holiday" if is_holiday(today) else "status.quiet"
-        return phrases(key, category=category, day=_day(today, phrases), due=due)
-    return phrases("status.not_yet", category=category, due=_day(today, phrases))
+        return phrases(key, category=category, day=phrases.day(today), due=due)
+    return phrases("status.not_yet", category=category, due=phrases.day(today))
 
 
 def _is_weekend(now: datetime) -> bool:
     return announcement_day(day_of(now)) != day_of(now)
-
-
-def _day(day: date, phrases: Phrases) -> str:
-    return format_date(day, "EEE d MMM" if phrases.name == "en" else "M月d日 EEE", locale=phrases.babel)
 
 
 async def arxiv_line(context: Context, categories: Collection[str]) -> str:

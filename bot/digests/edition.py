@@ -79,14 +79,10 @@ def _opening(edition: Edition, phrases: Phrases, *, sample: bool) -> str:
     count = edition.choice.receipt.shown
     if not edition.latest_day:
         return phrases("digest.opening", count=count)
-    opening = phrases("digest.opening.announced", count=count, day=_short(edition.latest_day, phrases))
+    opening = phrases("digest.opening.announced", count=count, day=phrases.short_day(edition.latest_day))
     if not edition.late_days:
         return opening
-    days = [_short(day, phrases) for day in edition.late_days]
+    days = [phrases.short_day(day) for day in edition.late_days]
     named = days if len(days) <= _DAYS_NAMED else [days[0], "…", days[-1]]
     late = phrases("digest.opening.late", count=edition.choice.receipt.late, days=", ".join(named))
     return f"{opening} · {late}"
-
-
-def _short(day: date, phrases: Phrases) -> str:
-    return format_date(day, "d MMM" if phrases.name == "en" else "M月d日", locale=phrases.babel)

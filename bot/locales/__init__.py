@@ -1,12 +1,13 @@
 """Message catalogues: every text that a person reads, by key, in English and Simplified Chinese."""
 
+from datetime import date
 from functools import cache
 from gettext import GNUTranslations
 from io import BytesIO
 from pathlib import Path
 from typing import Literal
 
-from babel.dates import format_date, format_datetime, format_time
+from babel.dates import format_date, format_datetime
 from babel.messages.mofile import write_mo
 from babel.messages.pofile import read_po
 
@@ -33,6 +34,14 @@ class Phrases:
             raise KeyError(key)
         return text.format(**values)
 
+    def day(self, day: date) -> str:
+        """A day with its weekday, as a sentence has it."""
+        return format_date(day, "EEE d MMM" if self.name == "en" else "M月d日 EEE", locale=self.babel)
+
+    def short_day(self, day: date) -> str:
+        """The same without the weekday."""
+        return format_date(day, "d MMM" if self.name == "en" else "M月d日", locale=self.babel)
+
     @property
     def babel(self) -> str:
         return "zh_Hans_CN" if self.name == "zh" else "en_GB"
@@ -48,4 +57,4 @@ def phrases_of(name: CatalogueName) -> Phrases:
     return Phrases(name, GNUTranslations(compiled))
 
 
-__all__ = ["CatalogueName", "Phrases", "format_date", "format_datetime", "format_time", "phrases_of"]
+__all__ = ["CatalogueName", "Phrases", "format_date", "format_datetime", "phrases_of"]

@@ -15,7 +15,7 @@ from bot.config import Arxiv
 from bot.metrics import Metrics, Snapshot
 from bot.storage import announcements, digests
 from bot.storage.database import Database
-from tests.builders import HandClock
+from tests.builders import HandClock, a_paper, announce
 from tests.servers.arxiv import ArxivStub, Entry, atom_feed, load_captures
 
 MONDAY, TUESDAY, WEDNESDAY, THURSDAY, FRIDAY, SATURDAY, SUNDAY = (date(2026, 3, day) for day in range(2, 9))
@@ -222,6 +222,20 @@ async def test_a_quiet_day_that_was_none_is_put_right(source: Source) -> None:
     assert (tuesday.state, tuesday.size, tuesday.filled) == ("late", 1, 1)
     assert (await source.listed())["2"] == TUESDAY
     assert 'paperwire_filled_papers_total{source="records"} 1.0' in exposition(source)
+
+
+async def test_a_stale_day_counts_what_is_known_from_other_categories_too(source: Source) -> None:
+    source.start(sweep_days=7)
+    source.publish(MONDAY, 0, 1)
+    source.publish(TUESDAY, 0, 1)
+    await source.run(at(TUESDAY, 1))
+    await announce(source.database, source.clock.now(), a_paper(2, "cs.CV", "cs.CL"), day=TUESDAY)
+    for number, categories in ((2, ("cs.CV", "cs.CL")), (3, ("cs.CL",))):
+        entry = Entry(f"2603.{number:05}", "Paper", "Text.", categories, submitted=at(MONDAY, 10).timestamp())
+        source.arxiv.add_paper(entry, at(MONDAY, 20).timestamp())
+    await source.run(at(TUESDAY, 5))
+    tuesday = (await source.days())[TUESDAY]
+    assert (tuesday.state, tuesday.size, tuesday.filled) == ("late", 2, 1)
 
 
 async def test_a_day_of_which_no_source_tells_is_called_that_in_the_end(source: Source) -> None:

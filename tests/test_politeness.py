@@ -100,3 +100,13 @@ async def test_a_time_that_nobody_can_read_or_that_is_to_come_keeps_nobody_waiti
         before = clock.now()
         async with machine.machine_turn(tmp_path, url, clock, SPACING, 1):
             assert clock.now() == before
+
+
+async def test_where_the_folder_cannot_be_written_arxiv_is_read_all_the_same(tmp_path: Path) -> None:
+    nowhere = tmp_path / "a file"
+    nowhere.write_text("and no folder")
+    clock = HandClock()
+    async with ArxivStub(now=clock.epoch) as arxiv:
+        client = ArxivClient("mailto:tests@example.org", clock, Metrics(), folder=nowhere)
+        assert (await client.get(f"{arxiv.url}/atom/cs.CL")).body
+        await client.close()

@@ -121,7 +121,8 @@ def _found(category: str, answers: Answers, stored: Stored, first: date, last: d
         if first <= day <= last:
             found[paper_id] = Announced(each.paper, kind, day)
     for entry in answers.listed:
-        if first <= entry.day <= last:
+        is_repeated = stored.listed.get((entry.paper.id, category), entry.day) != entry.day
+        if first <= entry.day <= last and not is_repeated:
             paper = found[entry.paper.id].paper if entry.paper.id in found else entry.paper
             found[paper.id] = replace(entry, paper=paper)
     return list(found.values())
@@ -168,6 +169,8 @@ def _judged(
     after = before
     if lacking:
         after = before.filled_with(lacking, now)
+        if before.is_awaited:
+            after = replace(after, counts=there)  # some of it may be known from other categories
     elif before.is_awaited and there:
         # All of it is known by now, but its own feed has not told.
         after = replace(before, counts=there).becomes("late", now)

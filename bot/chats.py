@@ -1,6 +1,5 @@
 """Chat, Preferences, Subscription: a destination, how it wants to be served, and what it wants."""
 
-from collections.abc import Iterable
 from dataclasses import dataclass, field
 from datetime import UTC, date, datetime, timedelta
 from datetime import time as TimeOfDay  # noqa: N812 -- `time` is a field's name here
@@ -60,11 +59,6 @@ class Subscription:
     chat_id: int
     interest: Interest
     since: datetime
-
-
-def wanted_categories(subscriptions: Iterable[Subscription]) -> tuple[str, ...]:
-    """Every category that one of these names as wanted, in their order."""
-    return tuple(dict.fromkeys(category for each in subscriptions for category in each.interest.wanted))
 
 
 def next_digest_at(preferences: Preferences, after: datetime, last_day: date | None) -> datetime:

@@ -11,7 +11,7 @@ from typing import Any
 
 from bot.chats import Chat, PlatformName, Preferences
 from bot.clock import Tick
-from bot.interests import Interest
+from bot.interests import stored_interest
 from bot.papers import Announced, AnnounceType, Paper, PaperId
 from bot.storage import chats, papers
 from bot.storage.database import Database, open_database
@@ -136,6 +136,6 @@ async def a_chat(
             now=now,
         )
         for query in queries:
-            await chats.subscribe(connection, chat, Interest.stored(query), now)
+            await chats.subscribe(connection, chat, stored_interest(query), now)
             chat = await chats.get(connection, chat.id) or chat
     return chat

@@ -310,7 +310,7 @@ async def test_a_refused_message_is_not_sent_again_and_the_next_ones_go_on(world
 async def test_a_chat_that_blocked_us_is_not_sent_to_again_and_loses_nothing(world: World) -> None:
     chat = await world.chat()
     async with world.database.write() as connection:
-        await chats.subscribe(connection, chat, Interest(("cs.CL",)), MONDAY)
+        await chats.subscribe(connection, chat, Interest.in_categories(("cs.CL",)), MONDAY)
     await queue(world.database, chat, "1", "2")
     world.telegram.outcomes.append(Gone("bot was blocked by the user"))
     await world.deliver(minutes=24 * 60)
@@ -320,7 +320,7 @@ async def test_a_chat_that_blocked_us_is_not_sent_to_again_and_loses_nothing(wor
         followed = await chats.subscriptions_of(connection, chat.id)
     assert found is not None
     assert found.inactive_because == "bot was blocked by the user"
-    assert [each.interest for each in followed] == [Interest(("cs.CL",))]
+    assert [each.interest for each in followed] == [Interest.in_categories(("cs.CL",))]
     assert await states(world.database) == ["waiting", "pending"]
 
 
@@ -367,8 +367,8 @@ async def test_a_chat_that_moved_gets_everything_at_its_new_address(world: World
 async def test_a_chat_that_moved_to_where_somebody_spoke_already_becomes_one_with_it(world: World) -> None:
     old, new = await world.chat("-1"), await world.chat("-1001")
     async with world.database.write() as connection:
-        await chats.subscribe(connection, old, Interest(("cs.CL",)), MONDAY)
-        await chats.subscribe(connection, new, Interest(("cs.CV",)), MONDAY)
+        await chats.subscribe(connection, old, Interest.in_categories(("cs.CL",)), MONDAY)
+        await chats.subscribe(connection, new, Interest.in_categories(("cs.CV",)), MONDAY)
     await queue(world.database, old, "1", "2")
     await queue(world.database, new, "3")
     world.telegram.outcomes.append(Moved("-1001"))
@@ -392,7 +392,7 @@ async def test_a_chat_that_is_said_to_have_moved_to_where_it_is_loses_nothing(wo
 async def test_two_that_become_one_go_on_having_digests_whichever_of_them_had_any(world: World) -> None:
     old, new = await world.chat("-1"), await world.chat("-1001")
     async with world.database.write() as connection:
-        await chats.subscribe(connection, new, Interest(("cs.CV",)), MONDAY)
+        await chats.subscribe(connection, new, Interest.in_categories(("cs.CV",)), MONDAY)
     await queue(world.database, old, "hello")
     world.telegram.outcomes.append(Moved("-1001"))
     await world.deliver()

@@ -158,7 +158,7 @@ async def test_the_operators_hear_of_a_cause_and_nothing_is_lost_meanwhile(world
 async def test_a_topic_that_is_closed_sends_its_digest_to_the_chat_and_says_so(world: World) -> None:
     topic = await world.chat("-100:7", is_group=True)
     async with world.database.write() as connection:
-        await chats.subscribe(connection, topic, Interest(("cs.CL",)), MONDAY)
+        await chats.subscribe(connection, topic, Interest.in_categories(("cs.CL",)), MONDAY)
     await queue(world.database, topic, "hello")
     world.telegram.outcomes.append(Moved("-100", "TOPIC_CLOSED"))
     await world.deliver()

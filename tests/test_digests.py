@@ -274,7 +274,7 @@ async def test_both_languages_stand_in_header_and_receipt(
 
 
 def test_the_canonical_query_is_what_people_see() -> None:
-    assert str(Interest(("cs.CV",), ("cs.RO",))) == "cs.CV -cs.RO"
+    assert str(Interest.in_categories(("cs.CV",), ("cs.RO",))) == "cs.CV -cs.RO"
 
 
 async def test_what_came_late_is_said_with_the_day_that_it_belongs_to(

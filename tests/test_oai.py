@@ -7,7 +7,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from bot.arxiv import oai, taxonomy
+from bot import taxonomy
+from bot.arxiv import oai
 from bot.arxiv.client import ArxivClient, UnreachableError
 from bot.arxiv.feed import BrokenFeedError
 from bot.arxiv.oai import OaiError, get_record, list_records, set_of

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from bot.arxiv import taxonomy
+from bot import taxonomy
 from bot.arxiv.client import ArxivClient
 from bot.arxiv.feed import BrokenFeedError, parse_feed
 from bot.arxiv.poll import FeedPoller

@@ -249,7 +249,7 @@ async def test_a_chats_digest_and_its_delivery_are_never_at_work_together(
     async with shared_database.write() as connection:
         chat = await chats.get(connection, number)
         assert chat is not None
-        await chats.subscribe(connection, chat, Interest(("cs.CL",)), MONDAY)
+        await chats.subscribe(connection, chat, Interest.in_categories(("cs.CL",)), MONDAY)
     clock.turn(days=1)
     async with a_node(shared_url, shared_database, clock) as node:
         node.may_end.clear()

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from bot.arxiv.taxonomy import canonical, categories
+from bot.taxonomy import canonical, categories
 
 
 def test_the_names_of_a_category_are_one() -> None:

@@ -12,8 +12,8 @@ from pathlib import Path
 from benchmarks.replay.bots import KILLED, PATIENCE, Bot, Clock
 from benchmarks.replay.ledger import Ledger, Taken
 from benchmarks.replay.world import ChatPlan, DiscordWorld, Received, TelegramWorld, WebWorld, repeats
+from bot import taxonomy
 from bot.app import ROLES, Role
-from bot.arxiv import taxonomy
 from tests.servers.arxiv import ArxivStub, Capture
 from tests.servers.discord import DiscordStub
 from tests.servers.telegram import TelegramStub

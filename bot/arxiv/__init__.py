@@ -1,1 +1,1 @@
-"""arXiv, the source: one polite client, the announcement feeds, the listings, the API, OAI-PMH, the taxonomy."""
+"""arXiv, the source: one polite client, the announcement feeds, the listings, the API, OAI-PMH."""

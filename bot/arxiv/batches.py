@@ -11,8 +11,8 @@ from typing import Literal
 from bot.announcements import Announcement, announcement_day, day_of, midnight_of
 from bot.arxiv.client import Reason
 from bot.arxiv.feed import FeedDocument
-from bot.arxiv.taxonomy import canonical
 from bot.papers import FRESH, Announced, AnnounceType, PaperId
+from bot.taxonomy import canonical
 
 Verdict = Literal["fresh", "stale", "empty"]
 Listed = Mapping[tuple[PaperId, str], date]

@@ -15,8 +15,8 @@ from bot.announcements import Announcement, Source, announcement_day, announceme
 from bot.arxiv.batches import Listed, kind_in
 from bot.arxiv.listing import ListingPage
 from bot.arxiv.schedule import first_day_for
-from bot.arxiv.taxonomy import canonical
 from bot.papers import FRESH, Announced, AnnounceType, Paper, PaperId, Submission
+from bot.taxonomy import canonical
 
 _Numbers = Mapping[date, tuple[PaperId, PaperId]]
 """The lowest and the highest id of what was new on a day."""

@@ -9,8 +9,8 @@ from html.parser import HTMLParser
 
 from bot.arxiv.client import ArxivClient
 from bot.arxiv.feed import BrokenFeedError, authors_from, version_of
-from bot.arxiv.taxonomy import canonical
 from bot.papers import Announced, AnnounceType, Paper, find_paper_ids, looks_withdrawn
+from bot.taxonomy import canonical
 
 PAGE_SIZE = 2_000
 """The most entries that a page shows (`max_show` of arXiv's own code, github.com/arXiv/arxiv-browse)."""

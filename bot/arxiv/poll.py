@@ -16,6 +16,7 @@ from bot.announcements import announcement_day, day_of
 from bot.arxiv.batches import Batch, Judgement, after_failure, judge
 from bot.arxiv.client import Answer, ArxivClient, ArxivError, Reason, RefusedError, UnreachableError
 from bot.arxiv.feed import BrokenFeedError, FeedDocument, parse_feed
+from bot.arxiv.history import History
 from bot.arxiv.schedule import next_poll_at
 from bot.arxiv.sweep import Sweeper
 from bot.clock import Clock
@@ -111,6 +112,7 @@ class FeedPoller:
         self._settings = settings
         self._metrics = metrics
         self._sweeper = Sweeper(database, client, clock, settings, metrics)
+        self.history = History(database, client, clock, settings)
         self._out_of_reach = False
         self._known: set[str] = set()
         self._read_last: dict[Group, _Reading] = {}

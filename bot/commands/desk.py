@@ -9,7 +9,7 @@ from sqlalchemy.exc import SQLAlchemyError
 
 from bot.cards.reply import Reply
 from bot.chats import Chat
-from bot.commands import access, reading, returning, settings, status, subscribing
+from bot.commands import access, previewing, queries, reading, returning, settings, status, subscribing
 from bot.commands.context import Context, Services, spoken
 from bot.commands.request import LONGEST_TEXT, Incoming, Permission
 from bot.locales import phrases_of
@@ -37,18 +37,22 @@ class Command:
 
 
 async def help_(context: Context) -> Reply:
-    """What can be said, a command a line."""
+    """What can be said, a command a line; `/help query` explains queries."""
     phrases = context.phrases
+    if context.argument.lower() in ("query", "queries"):
+        return Reply(phrases("help.query"), title=phrases("help.query_title"))
     lines = [f"/{each.name} – {phrases(f'command.{each.name}')}" for each in COMMANDS]
     return Reply("\n".join([*lines, "", phrases("help.more")]), title=phrases("help.title"))
 
 
 COMMANDS = (
     Command("start", access.start, takes="code", before_access=True),
-    Command("help", help_, before_access=True),
+    Command("help", help_, takes="subject", before_access=True),
     Command("subscribe", subscribing.subscribe, Permission.ADMIN, takes="query"),
     Command("unsubscribe", subscribing.unsubscribe, Permission.ADMIN, takes="query", free_to_read=True),
     Command("subscriptions", subscribing.subscriptions),
+    Command("preview", previewing.preview, takes="query"),
+    Command("topics", queries.list_topics),
     Command("digest", reading.digest),
     Command("paper", reading.paper, takes="paper"),
     Command("settings", settings.settings, Permission.ADMIN, takes="setting", free_to_read=True),
@@ -59,6 +63,7 @@ COMMANDS = (
 ACTIONS = (
     Command("abstract", reading.abstract),
     Command("more", reading.more),
+    Command("subscribe", subscribing.subscribe, Permission.ADMIN),
     Command("set", settings.settings, Permission.ADMIN),
     Command("return", returning.choose, Permission.ADMIN),
     Command("restored", returning.choose_after_restore, Permission.OPERATOR),

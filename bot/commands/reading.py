@@ -4,7 +4,6 @@ from bot.arxiv.by_id import find_papers
 from bot.arxiv.client import ArxivError
 from bot.cards.latex import readable
 from bot.cards.reply import Reply, card_of
-from bot.chats import wanted_categories
 from bot.commands.context import Context
 from bot.commands.status import arxiv_line, silence
 from bot.papers import BadPaperId, Paper, PaperId, find_paper_ids, is_sample, parse_paper_id
@@ -18,8 +17,8 @@ async def digest(context: Context) -> Reply | None:
     """A digest now: what is owed, else the latest announcement, fetched if there is none. It comes by the outbox."""
     services, chat = context.services, context.chat
     async with services.database.read() as connection:
-        followed = await chats.subscriptions_of(connection, chat.id)
-    wanted = wanted_categories(followed) or services.settings.arxiv.default_categories
+        interests = [each.interest for each in await chats.subscriptions_of(connection, chat.id)]
+        wanted = await chats.looked_at(connection, interests, services.settings.arxiv.default_categories)
     shown = await services.composer.on_demand(chat, context.now)
     if not shown:
         await services.poller.refresh(wanted)

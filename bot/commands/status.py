@@ -7,7 +7,7 @@ from datetime import datetime, timedelta
 from bot.announcements import Announcement, announcement_day, day_of, midnight_of, next_announcement_day
 from bot.arxiv.schedule import is_holiday
 from bot.cards.reply import Reply
-from bot.chats import Chat, wanted_categories
+from bot.chats import Chat
 from bot.commands.context import Context, Services, local_time, spoken
 from bot.locales import Phrases, phrases_of
 from bot.storage import announcements, chats, digests, feeds, marks, outbox
@@ -24,8 +24,8 @@ async def status(context: Context) -> Reply:
     """How things stand, a fact a line."""
     services, chat, phrases = context.services, context.chat, context.phrases
     async with services.database.read() as connection:
-        followed = await chats.subscriptions_of(connection, chat.id)
-        wanted = wanted_categories(followed) or services.settings.arxiv.default_categories
+        interests = [each.interest for each in await chats.subscriptions_of(connection, chat.id)]
+        wanted = await chats.looked_at(connection, interests, services.settings.arxiv.default_categories)
         known = await feeds.get(connection, wanted)
         told = await announcements.get(connection, wanted, day_of(context.now) - LOOK_BACK)
         last = await digests.last(connection, chat.id)

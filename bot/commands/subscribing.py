@@ -1,40 +1,41 @@
 """/subscribe, /unsubscribe, /subscriptions: what a chat follows."""
 
-from bot.arxiv import taxonomy
 from bot.cards.reply import Reply
 from bot.commands.context import Context
+from bot.commands.previewing import look_back
+from bot.commands.queries import expected, meaning, mend, named, where
 from bot.interests import BadQuery, Interest, parse_interest
 from bot.storage import chats
 
 _MOST = 50
-_QUOTED = 40
 
 
 async def subscribe(context: Context) -> Reply:
-    """Follow a query; the answer says when the first digest comes."""
-    if not context.argument:
-        return context.says("subscribe.how")
+    """Follow a query; the answer says what it means, how much it is going to bring, and when first."""
+    services, phrases = context.services, context.phrases
     try:
-        interest = parse_interest(context.argument, taxonomy.categories())
+        interest = parse_interest(context.argument)
     except BadQuery as error:
-        return _mend(context, error)
-    async with context.services.database.write() as connection:
+        return mend(context, error)
+    async with services.database.write() as connection:
         followed = await chats.subscriptions_of(connection, context.chat.id)
         if len(followed) >= _MOST:
             return context.says("subscribe.too_many", count=_MOST)
         fresh = await chats.subscribe(connection, context.chat, interest, context.now)
         chat = await chats.get(connection, context.chat.id)
+        categories = await chats.looked_at(connection, [interest], services.settings.arxiv.default_categories)
     assert chat is not None
     assert chat.next_digest_at is not None
-    context.services.scheduler.wake("poll")
-    context.services.scheduler.wake("digest")
-    names = [taxonomy.categories()[category] for category in interest.wanted]
-    return context.says(
-        "subscribe.done" if fresh else "subscribe.already",
-        query=str(interest),
-        names=", ".join(names),
-        next=context.local(chat.next_digest_at),
-    )
+    services.scheduler.wake("poll")
+    services.scheduler.wake("digest")
+    recently = await look_back(context, interest, categories)
+    lines = [
+        phrases("subscribe.done" if fresh else "subscribe.already", query=named(interest, phrases)),
+        *where(context, interest, categories),
+        *expected(recently.a_day, phrases),
+        phrases("subscribe.next", next=context.local(chat.next_digest_at)),
+    ]
+    return Reply("\n".join(lines))
 
 
 async def unsubscribe(context: Context) -> Reply:
@@ -42,17 +43,17 @@ async def unsubscribe(context: Context) -> Reply:
     if not context.argument:
         return await subscriptions(context)
     try:
-        interest = parse_interest(context.argument, taxonomy.categories())
+        interest = parse_interest(context.argument)
     except BadQuery as error:
-        return _mend(context, error)
+        return mend(context, error)
     async with context.services.database.write() as connection:
         ended = await chats.unsubscribe(connection, context.chat, interest, context.now)
-    return context.says("unsubscribe.done", query=str(interest)) if ended else await _not_followed(context, interest)
+    return context.says("unsubscribe.done", query=interest) if ended else await _not_followed(context, interest)
 
 
 async def _not_followed(context: Context, interest: Interest) -> Reply:
     listed = await subscriptions(context)
-    return Reply(f"{context.phrases('unsubscribe.none', query=str(interest))}\n\n{listed.text}")
+    return Reply(f"{context.phrases('unsubscribe.none', query=interest)}\n\n{listed.text}")
 
 
 async def subscriptions(context: Context) -> Reply:
@@ -61,27 +62,10 @@ async def subscriptions(context: Context) -> Reply:
         followed = await chats.subscriptions_of(connection, context.chat.id)
     if not followed:
         return context.says("subscriptions.none")
-    names = taxonomy.categories()
-    lines = [
-        f"• {each.interest} · {', '.join(names.get(category, category) for category in each.interest.wanted)}"
-        for each in followed
-    ]
+    lines = []
+    for each in followed:
+        names = meaning(each.interest, context.phrases)
+        lines.append(f"• {each.interest} · {names}" if names else f"• {each.interest}")
     return Reply(
         "\n".join([*lines, "", context.phrases("subscriptions.how")]), title=context.phrases("subscriptions.title")
     )
-
-
-def _mend(context: Context, error: BadQuery) -> Reply:
-    """Where a query stops making sense, and what may have been meant there."""
-    rest = error.text[error.position :].strip() or error.text
-    wrong = rest.split()[0].split("+")[0].strip(",-") if rest.split() else rest
-    near = taxonomy.nearest(wrong) or taxonomy.nearest(error.text)
-    names = taxonomy.categories()
-    if not near:
-        return context.says("query.unknown", wrong=_short(wrong))
-    suggestions = "\n".join(f"• {category} · {names[category]}" for category in near)
-    return context.says("query.suggest", wrong=_short(wrong), suggestions=suggestions)
-
-
-def _short(text: str) -> str:
-    return text if len(text) <= _QUOTED else text[: _QUOTED - 1] + "…"

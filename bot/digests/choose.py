@@ -6,7 +6,7 @@ from datetime import UTC, date, datetime, timedelta
 
 from bot.announcements import is_late
 from bot.chats import Subscription
-from bot.interests import Interest
+from bot.interests import Interest, Matches
 from bot.papers import PaperId
 from bot.storage.digests import Listing, Receipt
 
@@ -61,6 +61,11 @@ class Wishes:
         """Every category that one of these names as wanted, in their order."""
         return tuple(dict.fromkeys(category for interest, _ in self.interests for category in interest.wanted))
 
+    @property
+    def is_open(self) -> bool:
+        """Whether one of these looks everywhere."""
+        return any(interest.is_open for interest, _ in self.interests)
+
 
 @dataclass(frozen=True, slots=True)
 class Offer:
@@ -75,14 +80,16 @@ class Offer:
         return sorted({each.paper_id for each in self.matching})
 
 
-def offer(listings: Iterable[Listing], wishes: Wishes) -> Offer:
-    """What is listed in a category that an interest names, after it counts: matching or, of late, only announced."""
+def offer(listings: Iterable[Listing], wishes: Wishes, matches: Matches) -> Offer:
+    """What is listed where an interest looks, after it counts: matching or, of late, only announced."""
     found = [each for each in listings if each.first_seen_at >= wishes.since]
     matching = (
         each
         for each in found
         if any(
-            each.category in interest.wanted and each.first_seen_at >= since and interest.matches(each.categories)
+            (interest.is_open or each.category in interest.wanted)
+            and each.first_seen_at >= since
+            and matches.wants(interest, each.paper_id)
             for interest, since in wishes.interests
         )
     )
@@ -95,15 +102,6 @@ def owed(offered: Offer, given: Collection[str], wanted: Iterable[str], cap: int
     matched = [each for each in offered.matching if each.paper_id not in given]
     announced = len(offered.fresh | {each.paper_id for each in matched})
     return select(announced, matched, wanted, cap)
-
-
-def matching(listings: Iterable[Listing], subscriptions: Sequence[Subscription]) -> list[Listing]:
-    """What any subscription wants, whenever it was made; without subscriptions everything."""
-    return [
-        each
-        for each in listings
-        if not subscriptions or any(wish.interest.matches(each.categories) for wish in subscriptions)
-    ]
 
 
 def select(announced: int, matched: Sequence[Listing], wanted: Iterable[str], cap: int) -> Selection:

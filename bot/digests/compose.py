@@ -14,10 +14,11 @@ from sqlalchemy.exc import IntegrityError
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from bot.cards.reply import Render, Reply
-from bot.chats import Chat, PlatformName, local_day, wanted_categories
-from bot.digests.choose import Choice, Selection, Wishes, matching, select
+from bot.chats import Chat, PlatformName, local_day
+from bot.digests.choose import Choice, Selection, Wishes, select
 from bot.digests.edition import Edition, reply_of
-from bot.digests.known import Known
+from bot.digests.known import Known, match
+from bot.interests import Matches
 from bot.metrics import Metrics
 from bot.papers import Paper, PaperId
 from bot.storage import chats, digests, marks, outbox, papers
@@ -101,7 +102,8 @@ class Composer:
             if await marks.is_held(connection):
                 return None
             due = await chats.due(connection, now, list(self._renders))
-        all_well, known = True, Known()
+            interests = await chats.interests(connection) if len(due) > _TOGETHER else ()
+        all_well, known = True, Known(interests)
         for number, batch in enumerate(_slices(due, _TOGETHER), start=1):
             all_well &= await self._dailies(batch, now, known)
             if number % _LOOK_ANEW == 0:
@@ -233,15 +235,22 @@ class Composer:
         return await asyncio.to_thread(decide)
 
     async def _latest(self, connection: AsyncConnection, chat: Chat, *, with_sample: bool) -> _Plan:
-        subscriptions = await chats.subscriptions_of(connection, chat.id)
-        wanted = wanted_categories(subscriptions) or self._default_categories
+        interests = [each.interest for each in await chats.subscriptions_of(connection, chat.id)]
+        wanted = await chats.looked_at(connection, interests, self._default_categories)
         found = await digests.latest(connection, wanted)
         if not found and with_sample:
             found = await digests.sample(connection)
+        matches = Matches(interests)
+        await match(connection, matches, found)
         announced = {each.paper_id for each in found}
         shown = await digests.given(connection, [chat.id], sorted(announced), held_too=False)
         had = set(shown.get(chat.id, "").split())
-        matched = [each for each in matching(found, subscriptions) if each.paper_id not in had]
+        matched = [
+            each
+            for each in found
+            if each.paper_id not in had
+            and (not interests or any(matches.wants(interest, each.paper_id) for interest in interests))
+        ]
         return _Plan(chat, "asked", select(len(announced), matched, wanted, chat.preferences.cap))
 
     async def _compose(self, plans: Sequence[_Plan], now: datetime, known: Known) -> int:

@@ -3,16 +3,15 @@
 Composing still writes what is missing, such as for a chat that subscribed after a paper had come.
 """
 
-import asyncio
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
-from bot.interests import Interest
+from bot.digests.known import match
+from bot.interests import Matches
 from bot.papers import Paper, PaperId
 from bot.storage import chats, digests, marks, papers
 from bot.storage.database import Database
-from bot.storage.digests import Listing
 
 TOGETHER = 50
 """Papers of one task."""
@@ -50,10 +49,12 @@ class Summarising:
             stored = await marks.get(connection, _LOOKED_UNTIL)
             looked_until = datetime.fromisoformat(stored) if stored else now - _FIRST_LOOK
             found = await digests.listed_after(connection, looked_until)
-            interests = await chats.interests(connection) if found else set()
-        if not found:
-            return Wanted()
-        ids = await asyncio.to_thread(_matching, found, interests)
+            if not found:
+                return Wanted()
+            interests = await chats.interests(connection)
+            matches = Matches(interests)
+            await match(connection, matches, found)
+        ids = matches.wanted()
         batches = tuple(tuple(ids[start : start + TOGETHER]) for start in range(0, len(ids), TOGETHER))
         return Wanted(batches, max(each.first_seen_at for each in found))
 
@@ -68,8 +69,3 @@ class Summarising:
         if wanted.until is not None:
             async with self._database.write() as connection:
                 await marks.put(connection, _LOOKED_UNTIL, wanted.until.isoformat())
-
-
-def _matching(found: Sequence[Listing], interests: set[Interest]) -> list[PaperId]:
-    ids = (each.paper_id for each in found if any(interest.matches(each.categories) for interest in interests))
-    return list(dict.fromkeys(ids))

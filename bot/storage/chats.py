@@ -9,7 +9,7 @@ import sqlalchemy as sa
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from bot.chats import Access, Chat, PlatformName, Preferences, Subscription, local_day, next_digest_at
-from bot.interests import Interest
+from bot.interests import Interest, stored_interest
 from bot.storage.dialect import insert
 from bot.storage.tables import chats, digest_papers, digests, messages, operators, subscriptions
 
@@ -292,7 +292,7 @@ async def subscriptions_by_chat(
     query = sa.select(subscriptions).where(subscriptions.c.chat_id.in_(chat_ids)).order_by(subscriptions.c.id)
     found: dict[int, list[Subscription]] = {}
     for row in await connection.execute(query):
-        subscription = Subscription(row.id, row.chat_id, Interest.stored(row.query), row.since)
+        subscription = Subscription(row.id, row.chat_id, stored_interest(row.query), row.since)
         found.setdefault(row.chat_id, []).append(subscription)
     return found
 
@@ -300,12 +300,25 @@ async def subscriptions_by_chat(
 async def interests(connection: AsyncConnection) -> set[Interest]:
     """What served chats want, each interest once however many have it."""
     query = sa.select(subscriptions.c.query).join(chats).where(_served()).distinct()
-    return set(map(Interest.stored, (await connection.execute(query)).scalars()))
+    return set(map(stored_interest, (await connection.execute(query)).scalars()))
 
 
 async def followed_categories(connection: AsyncConnection) -> set[str]:
     """Every category that some served chat wants."""
     return {category for interest in await interests(connection) for category in interest.wanted}
+
+
+async def looked_at(
+    connection: AsyncConnection, wishes: Collection[Interest], default_categories: Iterable[str]
+) -> list[str]:
+    """The categories whose papers these interests are matched against.
+
+    One that names no category, and somebody who wants nothing in particular, looks at all that are followed here.
+    """
+    wanted = [category for interest in wishes for category in interest.wanted]
+    if not wishes or any(interest.is_open for interest in wishes):
+        wanted += [*default_categories, *sorted(await followed_categories(connection))]
+    return list(dict.fromkeys(wanted))
 
 
 async def add_operator(connection: AsyncConnection, platform: PlatformName, user_id: str, chat_id: int) -> None:

@@ -55,14 +55,12 @@ class NewDigest:
     announced_at: datetime | None = None
 
 
-async def listed(connection: AsyncConnection, categories: Collection[str], since: datetime) -> list[Listing]:
-    """What was newly listed (new or cross-listed) in these categories at `since` or later, the sample left out."""
-    return await _listings(
-        connection,
-        listings.c.category.in_(categories),
-        listings.c.first_seen_at >= since,
-        listings.c.is_sample.is_(False),
-    )
+async def listed(connection: AsyncConnection, categories: Collection[str] | None, since: datetime) -> list[Listing]:
+    """What was newly listed (new or cross-listed) in these categories, or in any, at `since` or later; no sample."""
+    scope = [listings.c.first_seen_at >= since, listings.c.is_sample.is_(False)]
+    if categories is not None:
+        scope.append(listings.c.category.in_(categories))
+    return await _listings(connection, *scope)
 
 
 async def listed_after(connection: AsyncConnection, after: datetime) -> list[Listing]:

@@ -1,6 +1,6 @@
 """Papers and where they were listed."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import AsyncIterator, Iterable, Sequence
 from datetime import date, datetime
 from typing import Any
 
@@ -8,6 +8,7 @@ import sqlalchemy as sa
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from bot.announcements import midnight_of
+from bot.interests import Document
 from bot.papers import FRESH, Announced, Paper, PaperId
 from bot.storage.dialect import insert
 from bot.storage.tables import listings, papers
@@ -149,3 +150,11 @@ async def get(connection: AsyncConnection, paper_ids: Sequence[PaperId]) -> dict
         rows = await connection.execute(sa.select(papers).where(papers.c.id.in_(paper_ids[start : start + _BATCH])))
         found |= {paper.id: paper for paper in map(paper_from, rows)}
     return found
+
+
+async def documents(connection: AsyncConnection, paper_ids: Sequence[PaperId]) -> AsyncIterator[list[Document]]:
+    """What these papers are matched by, some at a time."""
+    columns = (papers.c.id, papers.c.categories, papers.c.title, papers.c.abstract, papers.c.authors)
+    for start in range(0, len(paper_ids), _BATCH):
+        rows = await connection.execute(sa.select(*columns).where(papers.c.id.in_(paper_ids[start : start + _BATCH])))
+        yield [Document(PaperId(row.id), row.categories, row.title, row.abstract, row.authors) for row in rows]

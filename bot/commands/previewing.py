@@ -79,8 +79,9 @@ async def look_back(context: Context, interest: Interest, categories: Sequence[s
     known = [{each.day for each in days if not each.is_awaited} for days in told.values()]
     days = {day for day in announcement_days(first, today) if any(day in each for each in known)}
     day_of_paper: dict[PaperId, date] = {}
+    wanted = set(matches.of(interest))
     for each in listed:
-        if matches.wants(interest, each.paper_id):
+        if each.paper_id in wanted:
             day_of_paper[each.paper_id] = min(each.day, day_of_paper.get(each.paper_id, each.day))
     counts = Counter(day_of_paper.values())
     latest = sorted(

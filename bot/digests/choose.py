@@ -1,5 +1,6 @@
 """Choosing: from what was announced to what one digest shows and holds back."""
 
+from collections import defaultdict
 from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
@@ -82,15 +83,17 @@ class Offer:
 
 def offer(listings: Iterable[Listing], wishes: Wishes, matches: Matches) -> Offer:
     """What is listed where an interest looks, after it counts: matching or, of late, only announced."""
+    wanted_by: defaultdict[PaperId, list[tuple[Interest, datetime]]] = defaultdict(list)
+    for interest, since in wishes.interests:
+        for paper_id in matches.of(interest):
+            wanted_by[paper_id].append((interest, since))
     found = [each for each in listings if each.first_seen_at >= wishes.since]
     matching = (
         each
         for each in found
         if any(
-            (interest.is_open or each.category in interest.wanted)
-            and each.first_seen_at >= since
-            and matches.wants(interest, each.paper_id)
-            for interest, since in wishes.interests
+            each.first_seen_at >= since and (interest.is_open or each.category in interest.wanted)
+            for interest, since in wanted_by.get(each.paper_id, ())
         )
     )
     fresh = (each.paper_id for each in found if wishes.last is None or each.first_seen_at >= wishes.last)

@@ -245,12 +245,8 @@ class Composer:
         announced = {each.paper_id for each in found}
         shown = await digests.given(connection, [chat.id], sorted(announced), held_too=False)
         had = set(shown.get(chat.id, "").split())
-        matched = [
-            each
-            for each in found
-            if each.paper_id not in had
-            and (not interests or any(matches.wants(interest, each.paper_id) for interest in interests))
-        ]
+        wanted_here = announced if not interests else set(matches.of_any())
+        matched = [each for each in found if each.paper_id in wanted_here - had]
         return _Plan(chat, "asked", select(len(announced), matched, wanted, chat.preferences.cap))
 
     async def _compose(self, plans: Sequence[_Plan], now: datetime, known: Known) -> int:

@@ -33,14 +33,16 @@ class Matches:
 
     def __init__(self, interests: Iterable[Interest]) -> None:
         self._found = dict.fromkeys(interests, 0)
-        self._places: dict[PaperId, int] = {}
+        self._papers: list[PaperId] = []
+        self._known: set[PaperId] = set()
         self.needs_texts = any(interest.has_words for interest in self._found)
 
     def add(self, documents: Iterable[Document]) -> None:
         """Look through these papers, a thousand of which take about half a second; those known already are left out."""
-        new = list({each.paper_id: each for each in documents if each.paper_id not in self._places}.values())
-        index, offset = _Index(new), len(self._places)
-        self._places |= {each.paper_id: place for place, each in enumerate(new, start=offset)}
+        new = {each.paper_id: each for each in documents if each.paper_id not in self._known}
+        index, offset = _Index(new.values()), len(self._papers)
+        self._papers += new
+        self._known |= new.keys()
         for interest in self._found:
             self._found[interest] |= index.matching(interest) << offset
 
@@ -50,16 +52,15 @@ class Matches:
 
     def has(self, paper_id: PaperId) -> bool:
         """Whether it was given this paper."""
-        return paper_id in self._places
+        return paper_id in self._known
 
-    def wants(self, interest: Interest, paper_id: PaperId) -> bool:
-        """Whether one of its interests wants one of its papers."""
-        return bool(self._found[interest] >> self._places[paper_id] & 1)
+    def of(self, interest: Interest) -> list[PaperId]:
+        """The papers that one of its interests wants, in the order in which they were given."""
+        return [self._papers[place] for place in _places(self._found[interest])]
 
-    def wanted(self) -> list[PaperId]:
-        """The papers that any of its interests wants, in the order in which they were given."""
-        anybody = reduce(or_, self._found.values(), 0)
-        return [paper_id for paper_id, place in self._places.items() if anybody >> place & 1]
+    def of_any(self) -> list[PaperId]:
+        """The papers that any of its interests wants."""
+        return [self._papers[place] for place in _places(reduce(or_, self._found.values(), 0))]
 
 
 class _Index:
@@ -139,12 +140,18 @@ class _Index:
 
     def _by(self, term: Author) -> int:
         name = wording(term.name)
-        candidates = 0
-        for part in name.words:
-            candidates |= self._in_authors.get(part, 0) if len(part) > 1 else 0
+        candidates = self._with_name(name.apart.split()) | self._with_name(name.joined.split())
         return _set(
             place for place in _places(candidates) if any(is_called(author, name) for author in self._authors[place])
         )
+
+    def _with_name(self, parts: Sequence[str]) -> int:
+        """The papers whose authors have, between them, each of these parts of a name or its initial."""
+        candidates = reduce(or_, (self._in_authors.get(part, 0) for part in parts if len(part) > 1), 0)
+        for part in parts:
+            if len(part) > 1:
+                candidates &= self._in_authors.get(part, 0) | self._in_authors.get(part[0], 0)
+        return candidates
 
 
 def is_called(author: Wording, name: Wording) -> bool:

@@ -54,7 +54,7 @@ class Summarising:
             interests = await chats.interests(connection)
             matches = Matches(interests)
             await match(connection, matches, found)
-        ids = matches.wanted()
+        ids = matches.of_any()
         batches = tuple(tuple(ids[start : start + TOGETHER]) for start in range(0, len(ids), TOGETHER))
         return Wanted(batches, max(each.first_seen_at for each in found))
 

@@ -14,6 +14,7 @@ from bot.storage.dialect import insert
 from bot.storage.tables import listings, papers
 
 _BATCH = 200
+_DOCUMENTS = 1_000
 _ROWS_AT_ONCE = 50
 """That are written together: thousands would hold the event loop while they are made ready."""
 
@@ -155,6 +156,6 @@ async def get(connection: AsyncConnection, paper_ids: Sequence[PaperId]) -> dict
 async def documents(connection: AsyncConnection, paper_ids: Sequence[PaperId]) -> AsyncIterator[list[Document]]:
     """What these papers are matched by, some at a time."""
     columns = (papers.c.id, papers.c.categories, papers.c.title, papers.c.abstract, papers.c.authors)
-    for start in range(0, len(paper_ids), _BATCH):
-        rows = await connection.execute(sa.select(*columns).where(papers.c.id.in_(paper_ids[start : start + _BATCH])))
+    for start in range(0, len(paper_ids), _DOCUMENTS):
+        rows = await connection.execute(sa.select(*columns).where(papers.c.id.in_(paper_ids[start : start + _DOCUMENTS])))
         yield [Document(PaperId(row.id), row.categories, row.title, row.abstract, row.authors) for row in rows]

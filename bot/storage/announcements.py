@@ -2,6 +2,7 @@
 
 from collections.abc import Collection, Iterable
 from datetime import date, datetime
+from functools import cache
 from typing import Any
 
 import sqlalchemy as sa
@@ -11,15 +12,20 @@ from bot.announcements import AWAITED, Announcement, Told
 from bot.storage.dialect import insert
 from bot.storage.tables import announcements
 
+_GET = (
+    sa.select(announcements)
+    .where(
+        announcements.c.category.in_(sa.bindparam("categories", expanding=True)),
+        announcements.c.day >= sa.bindparam("since"),
+    )
+    .order_by(announcements.c.category, announcements.c.day)
+)
+
 
 async def get(connection: AsyncConnection, categories: Collection[str], since: date) -> dict[str, list[Announcement]]:
     """These categories' announcements of that day and later, the oldest first; a list for each category."""
-    row = announcements.c
-    query = (
-        sa.select(announcements).where(row.category.in_(categories), row.day >= since).order_by(row.category, row.day)
-    )
     found: dict[str, list[Announcement]] = {category: [] for category in categories}
-    for each in await connection.execute(query):
+    for each in await connection.execute(_GET, {"categories": list(categories), "since": since}):
         found[each.category].append(_announcement_from(each))
     return found
 
@@ -40,12 +46,15 @@ async def last_good(connection: AsyncConnection, categories: Collection[str]) ->
 
 async def put(connection: AsyncConnection, changed: Iterable[Announcement]) -> None:
     """Keep what is now known of these announcements."""
-    rows = [_row(each) for each in changed]
-    if not rows:
-        return
-    statement = insert(connection, announcements)
-    values = {name: statement.excluded[name] for name in rows[0]}
-    await connection.execute(statement.on_conflict_do_update(index_elements=["category", "day"], set_=values), rows)
+    if rows := [_row(each) for each in changed]:
+        await connection.execute(_put(connection.dialect.name), rows)
+
+
+@cache
+def _put(dialect: str) -> sa.Insert:
+    statement = insert(dialect, announcements)
+    values = {column.name: statement.excluded[column.name] for column in announcements.c}
+    return statement.on_conflict_do_update(index_elements=["category", "day"], set_=values)
 
 
 def _row(each: Announcement) -> dict[str, Any]:

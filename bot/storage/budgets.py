@@ -44,7 +44,7 @@ async def lock(connection: AsyncConnection, scopes: Collection[str]) -> dict[str
     rows = (await connection.execute(query)).all()
     if len(rows) < len(names):
         new = [{"scope": name, "taken": [], "reserved": [], "halted_until": 0.0} for name in names]
-        await connection.execute(insert(connection, budgets).on_conflict_do_nothing(), new)
+        await connection.execute(insert(connection.dialect.name, budgets).on_conflict_do_nothing(), new)
         rows = (await connection.execute(query)).all()
     return {row.scope: Slots(row.taken, row.reserved, row.halted_until) for row in rows}
 
@@ -61,7 +61,7 @@ async def store(connection: AsyncConnection, scopes: Mapping[str, Slots]) -> Non
 
 async def halt(connection: AsyncConnection, scope: str, until: float) -> None:
     """Keep silent in a scope until then; a shorter silence does not end a longer one."""
-    statement = insert(connection, budgets).values(scope=scope, taken=[], reserved=[], halted_until=until)
+    statement = insert(connection.dialect.name, budgets).values(scope=scope, taken=[], reserved=[], halted_until=until)
     longer = statement.excluded.halted_until > budgets.c.halted_until
     await connection.execute(
         statement.on_conflict_do_update(

@@ -75,7 +75,7 @@ async def meet(
         "cap": preferences.cap,
         "created_at": now,
     }
-    await connection.execute(insert(connection, chats).values(values).on_conflict_do_nothing())
+    await connection.execute(insert(connection.dialect.name, chats).values(values).on_conflict_do_nothing())
     chat = await find(connection, platform, address)
     assert chat is not None
     return chat
@@ -265,7 +265,9 @@ def _served() -> sa.ColumnElement[bool]:
 async def subscribe(connection: AsyncConnection, chat: Chat, interest: Interest, now: datetime) -> bool:
     """Begin a subscription; False when the chat has it already."""
     values = {"chat_id": chat.id, "query": str(interest), "since": now}
-    result = await connection.execute(insert(connection, subscriptions).values(values).on_conflict_do_nothing())
+    result = await connection.execute(
+        insert(connection.dialect.name, subscriptions).values(values).on_conflict_do_nothing()
+    )
     if result.rowcount:
         await schedule(connection, chat.id, now)
     return bool(result.rowcount)
@@ -297,10 +299,12 @@ async def subscriptions_by_chat(
     return found
 
 
+_INTERESTS = sa.select(subscriptions.c.query).join(chats).where(_served()).distinct()
+
+
 async def interests(connection: AsyncConnection) -> set[Interest]:
     """What served chats want, each interest once however many have it."""
-    query = sa.select(subscriptions.c.query).join(chats).where(_served()).distinct()
-    return set(map(stored_interest, (await connection.execute(query)).scalars()))
+    return set(map(stored_interest, await connection.scalars(_INTERESTS)))
 
 
 async def followed_categories(connection: AsyncConnection) -> set[str]:
@@ -325,7 +329,7 @@ async def add_operator(connection: AsyncConnection, platform: PlatformName, user
     """This person runs the bot; requests are brought to that chat."""
     values = {"platform": platform, "user_id": user_id, "chat_id": chat_id}
     await connection.execute(
-        insert(connection, operators)
+        insert(connection.dialect.name, operators)
         .values(values)
         .on_conflict_do_update(index_elements=["platform", "user_id"], set_={"chat_id": chat_id})
     )

@@ -4,12 +4,11 @@ from typing import cast
 
 import sqlalchemy as sa
 from sqlalchemy.dialects import postgresql, sqlite
-from sqlalchemy.ext.asyncio import AsyncConnection
 
 
-def insert(connection: AsyncConnection, table: sa.Table) -> sqlite.Insert:
-    """An INSERT for this connection's database, with `on_conflict_do_nothing`, `on_conflict_do_update`, `excluded`."""
-    if connection.dialect.name == "postgresql":
+def insert(dialect: str, table: sa.Table) -> sqlite.Insert:
+    """An INSERT for this kind of database, with `on_conflict_do_nothing`, `on_conflict_do_update`, `excluded`."""
+    if dialect == "postgresql":
         return cast("sqlite.Insert", postgresql.insert(table))
     return sqlite.insert(table)
 

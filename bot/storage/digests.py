@@ -152,7 +152,7 @@ async def enter(
         return True
     first, *others = digest_ids
     chat_id = (await connection.execute(sa.select(digests.c.chat_id).where(digests.c.id == first))).scalar_one()
-    statement = insert(connection, digest_papers)
+    statement = insert(connection.dialect.name, digest_papers)
     written = await connection.execute(
         _unless_shown(statement),
         [

@@ -3,6 +3,7 @@
 from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import date, datetime
+from functools import cache
 from typing import Any
 
 import sqlalchemy as sa
@@ -36,6 +37,10 @@ _GET = (
     .order_by(feeds.c.category)
 )
 
+_SWEPT = sa.update(feeds).where(feeds.c.category == sa.bindparam("swept")).values(swept_until=sa.bindparam("until"))
+_KEPT = [name for name in Feed.__slots__ if name != "swept_until"]
+"""How far a feed was swept is for `swept` to say: the two may be at work at the same time."""
+
 
 def _feed_from(row: sa.Row[Any]) -> Feed:
     return Feed(**row._mapping)
@@ -45,7 +50,7 @@ async def follow(connection: AsyncConnection, categories: Iterable[str], now: da
     """Begin to poll categories that are not polled yet, at once."""
     rows = [{"category": category, "next_poll_at": now} for category in categories]
     if rows:
-        await connection.execute(insert(connection, feeds).on_conflict_do_nothing(), rows)
+        await connection.execute(insert(connection.dialect.name, feeds).on_conflict_do_nothing(), rows)
 
 
 async def get(connection: AsyncConnection, categories: Iterable[str]) -> list[Feed]:
@@ -55,16 +60,17 @@ async def get(connection: AsyncConnection, categories: Iterable[str]) -> list[Fe
 
 async def swept(connection: AsyncConnection, category: str, until: date) -> None:
     """A category was compared up to this announcement day."""
-    await connection.execute(sa.update(feeds).where(feeds.c.category == category).values(swept_until=until))
+    await connection.execute(_SWEPT, {"swept": category, "until": until})
 
 
 async def put(connection: AsyncConnection, known: Iterable[Feed]) -> None:
     """Keep what is now known of feeds."""
-    # How far one was swept is for `swept` to say: the two may be at work at the same time.
-    names = [name for name in Feed.__slots__ if name != "swept_until"]
-    rows = [{name: getattr(feed, name) for name in names} for feed in known]
-    if not rows:
-        return
-    statement = insert(connection, feeds)
-    values = {name: statement.excluded[name] for name in names}
-    await connection.execute(statement.on_conflict_do_update(index_elements=["category"], set_=values), rows)
+    if rows := [{name: getattr(feed, name) for name in _KEPT} for feed in known]:
+        await connection.execute(_put(connection.dialect.name), rows)
+
+
+@cache
+def _put(dialect: str) -> sa.Insert:
+    statement = insert(dialect, feeds)
+    values = {name: statement.excluded[name] for name in _KEPT}
+    return statement.on_conflict_do_update(index_elements=["category"], set_=values)

@@ -25,7 +25,7 @@ async def is_held(connection: AsyncConnection) -> bool:
 
 async def put(connection: AsyncConnection, name: str, value: str) -> None:
     await connection.execute(
-        insert(connection, marks)
+        insert(connection.dialect.name, marks)
         .values(name=name, value=value)
         .on_conflict_do_update(index_elements=["name"], set_={"value": value})
     )

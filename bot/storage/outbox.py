@@ -105,13 +105,13 @@ async def put_many(
         for position, payload_id in enumerate(parcel.payload_ids)
     ]
     if rows:
-        await connection.execute(insert(connection, messages).on_conflict_do_nothing(), rows)
+        await connection.execute(insert(connection.dialect.name, messages).on_conflict_do_nothing(), rows)
 
 
 async def keep(connection: AsyncConnection, contents: Iterable[str], now: datetime) -> dict[str, int]:
     """Keep each text once; the number of each."""
     checksums = {content: sha256(content.encode()).hexdigest() for content in contents}
-    statement = insert(connection, payloads)
+    statement = insert(connection.dialect.name, payloads)
     # Touched also where it is known: whatever was used lately is not pruned.
     await connection.execute(
         statement.on_conflict_do_update(index_elements=["checksum"], set_={"used_at": statement.excluded.used_at}),

@@ -2,6 +2,7 @@
 
 from collections.abc import AsyncIterator, Iterable, Sequence
 from datetime import date, datetime
+from functools import cache
 from typing import Any
 
 import sqlalchemy as sa
@@ -17,6 +18,17 @@ _BATCH = 200
 _DOCUMENTS = 1_000
 _ROWS_AT_ONCE = 50
 """That are written together: thousands would hold the event loop while they are made ready."""
+
+_LISTED = sa.select(listings.c.paper_id, listings.c.category, listings.c.day).where(
+    listings.c.paper_id.in_(sa.bindparam("paper_ids", expanding=True)), listings.c.announce_type.in_(FRESH)
+)
+_NEW = sa.select(listings.c.day, listings.c.paper_id).where(
+    listings.c.category == sa.bindparam("category"),
+    listings.c.first_seen_at >= sa.bindparam("seen_since"),
+    listings.c.day >= sa.bindparam("since"),
+    listings.c.announce_type == "new",
+    listings.c.is_sample.is_(False),
+)
 
 
 async def add_announced(connection: AsyncConnection, announced: Sequence[Announced], seen_at: datetime) -> int:
@@ -51,31 +63,28 @@ async def _add_announced(connection: AsyncConnection, announced: Sequence[Announ
     ]
     if not rows:
         return 0
-    return (await connection.execute(insert(connection, listings).on_conflict_do_nothing(), rows)).rowcount
+    return (await connection.execute(_list(connection.dialect.name), rows)).rowcount
+
+
+@cache
+def _list(dialect: str) -> sa.Insert:
+    return insert(dialect, listings).on_conflict_do_nothing()
 
 
 async def fresh_listings(connection: AsyncConnection, paper_ids: Sequence[PaperId]) -> dict[tuple[PaperId, str], date]:
     """In which categories these papers were listed as new or cross-listed ones, and on which announcement day."""
     found: dict[tuple[PaperId, str], date] = {}
     for start in range(0, len(paper_ids), _BATCH):
-        query = sa.select(listings.c.paper_id, listings.c.category, listings.c.day).where(
-            listings.c.paper_id.in_(paper_ids[start : start + _BATCH]), listings.c.announce_type.in_(FRESH)
-        )
-        found |= {(PaperId(row.paper_id), row.category): row.day for row in await connection.execute(query)}
+        rows = await connection.execute(_LISTED, {"paper_ids": paper_ids[start : start + _BATCH]})
+        found |= {(PaperId(row.paper_id), row.category): row.day for row in rows}
     return found
 
 
 async def new_by_day(connection: AsyncConnection, category: str, since: date) -> dict[date, list[PaperId]]:
     """What was new, not cross-listed, in a category on each announcement day."""
-    query = sa.select(listings.c.day, listings.c.paper_id).where(
-        listings.c.category == category,
-        listings.c.first_seen_at >= midnight_of(since),
-        listings.c.day >= since,
-        listings.c.announce_type == "new",
-        listings.c.is_sample.is_(False),
-    )
     found: dict[date, list[PaperId]] = {}
-    for row in await connection.execute(query):
+    values = {"category": category, "since": since, "seen_since": midnight_of(since)}
+    for row in await connection.execute(_NEW, values):
         found.setdefault(row.day, []).append(PaperId(row.paper_id))
     return found
 
@@ -88,26 +97,28 @@ async def add(connection: AsyncConnection, new: Iterable[Paper], seen_at: dateti
     rows = {paper.id: _row(paper, seen_at) for paper in new}
     if not rows:
         return
-    statement = insert(connection, papers)
+    await connection.execute(_put(connection.dialect.name), list(rows.values()))
+
+
+@cache
+def _put(dialect: str) -> sa.Insert:
+    statement = insert(dialect, papers)
     fresh = statement.excluded
     newer, as_new = fresh.version > papers.c.version, fresh.version >= papers.c.version
     facts = ("version", "title", "abstract", "authors", "updated_at")
     may_be_missing = ("licence", "comment", "journal_ref", "doi")
     seen_withdrawn = sa.case((as_new, sa.or_(papers.c.withdrawn, fresh.withdrawn)), else_=papers.c.withdrawn)
-    await connection.execute(
-        statement.on_conflict_do_update(
-            index_elements=["id"],
-            set_={
-                **{name: sa.case((newer, fresh[name]), else_=papers.c[name]) for name in facts},
-                **{
-                    name: sa.func.coalesce(sa.case((as_new, fresh[name])), papers.c[name], fresh[name])
-                    for name in may_be_missing
-                },
-                "categories": sa.case((as_new, fresh.categories), else_=papers.c.categories),
-                "withdrawn": sa.case((newer, fresh.withdrawn), else_=seen_withdrawn),
+    return statement.on_conflict_do_update(
+        index_elements=["id"],
+        set_={
+            **{name: sa.case((newer, fresh[name]), else_=papers.c[name]) for name in facts},
+            **{
+                name: sa.func.coalesce(sa.case((as_new, fresh[name])), papers.c[name], fresh[name])
+                for name in may_be_missing
             },
-        ),
-        list(rows.values()),
+            "categories": sa.case((as_new, fresh.categories), else_=papers.c.categories),
+            "withdrawn": sa.case((newer, fresh.withdrawn), else_=seen_withdrawn),
+        },
     )
 
 
@@ -157,5 +168,7 @@ async def documents(connection: AsyncConnection, paper_ids: Sequence[PaperId]) -
     """What these papers are matched by, some at a time."""
     columns = (papers.c.id, papers.c.categories, papers.c.title, papers.c.abstract, papers.c.authors)
     for start in range(0, len(paper_ids), _DOCUMENTS):
-        rows = await connection.execute(sa.select(*columns).where(papers.c.id.in_(paper_ids[start : start + _DOCUMENTS])))
+        rows = await connection.execute(
+            sa.select(*columns).where(papers.c.id.in_(paper_ids[start : start + _DOCUMENTS]))
+        )
         yield [Document(PaperId(row.id), row.categories, row.title, row.abstract, row.authors) for row in rows]

@@ -33,7 +33,7 @@ async def add(connection: AsyncConnection, new: Iterable[Summary]) -> None:
         for summary in new
     ]
     if rows:
-        await connection.execute(insert(connection, summaries).on_conflict_do_nothing(), rows)
+        await connection.execute(insert(connection.dialect.name, summaries).on_conflict_do_nothing(), rows)
 
 
 async def get(connection: AsyncConnection, papers: Sequence[Paper]) -> dict[PaperId, Summary]:

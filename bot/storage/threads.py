@@ -32,7 +32,7 @@ async def say(connection: AsyncConnection, chat_id: int, author: Author, key: st
     # One at a time in a thread: a reader goes on from the last number seen, so a lower one must not come after it.
     await connection.execute(sa.select(chats.c.id).where(chats.c.id == chat_id).with_for_update())
     values = {"chat_id": chat_id, "author": author, "key": key, "html": html, "at": now}
-    await connection.execute(insert(connection, web_messages).values(values).on_conflict_do_nothing())
+    await connection.execute(insert(connection.dialect.name, web_messages).values(values).on_conflict_do_nothing())
     row = (await connection.execute(sa.select(web_messages).where(web_messages.c.key == key))).one()
     return _said_from(row)
 

@@ -13,7 +13,9 @@ from bot.storage.tables import updates_seen
 async def is_new(connection: AsyncConnection, platform: PlatformName, update_id: int, now: datetime) -> bool:
     """Note an update; False where it was noted before, by whichever process."""
     values = {"platform": platform, "update_id": update_id, "at": now}
-    result = await connection.execute(insert(connection, updates_seen).values(values).on_conflict_do_nothing())
+    result = await connection.execute(
+        insert(connection.dialect.name, updates_seen).values(values).on_conflict_do_nothing()
+    )
     return bool(result.rowcount)
 
 

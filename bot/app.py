@@ -23,7 +23,7 @@ from bot.commands.alerts import alert, ask_about_restore, explain_detour
 from bot.commands.context import Claim, Services
 from bot.commands.desk import COMMANDS, Desk
 from bot.commands.returning import welcome_back
-from bot.commands.status import web_status
+from bot.commands.status import web_status, why_quiet
 from bot.config import Settings
 from bot.delivery.budget import Ask, MemoryBudget, Scope, SharedBudget, slot
 from bot.delivery.courier import Courier
@@ -114,7 +114,14 @@ class App:
         self._webhook: Webhook | None = None
         summarise = Summariser(database, clock, WRITERS).summarise
         poller = FeedPoller(database, self._client, clock, settings.arxiv, self._metrics)
-        self._composer = Composer(database, summarise, self._renders, settings.arxiv.default_categories, self._metrics)
+        self._composer = Composer(
+            database,
+            summarise,
+            self._renders,
+            settings.arxiv.default_categories,
+            self._metrics,
+            lambda *quiet: why_quiet(self._services, *quiet),
+        )
         self._services = Services(
             database=database,
             clock=clock,

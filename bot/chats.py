@@ -11,19 +11,34 @@ from bot.interests import Interest
 PlatformName = Literal["telegram", "discord", "web"]
 Language = Literal["en", "zh", "both"]
 Access = Literal["waiting", "allowed", "denied"]
+Format = Literal["cards", "tldrs", "titles"]
+"""How much of each paper a digest shows: all of its card, title and TLDR, or the title alone."""
 
 LARGEST_CAP = 1000
 """Papers in one digest; 0 stands for all of them."""
 
 
+EVERY_DAY = frozenset(range(7))
+
+
 @dataclass(frozen=True, slots=True)
 class Preferences:
-    """How a chat wants its digest: when (local time in an IANA zone), in which language, how many papers (0: all)."""
+    """How a chat wants its digest: when (local time in an IANA zone), in which language, how many papers (0: all).
+
+    `days`: the weekdays that have one, Monday as 0. `quiet`: from when to when (local) nothing is sent unasked; it may
+    go over midnight. `cross_lists`: whether papers count whose first category is another one. `quiet_note`: whether a
+    day without papers is told, and why.
+    """
 
     time: TimeOfDay = TimeOfDay(9, 0)
     zone: str = "UTC"
     language: Language = "both"
     cap: int = 12
+    days: frozenset[int] = EVERY_DAY
+    quiet: tuple[TimeOfDay, TimeOfDay] | None = None
+    format: Format = "cards"
+    cross_lists: bool = True
+    quiet_note: bool = False
 
     @property
     def tz(self) -> ZoneInfo:
@@ -65,18 +80,35 @@ def next_digest_at(preferences: Preferences, after: datetime, last_day: date | N
     """The next instant (UTC) later than `after` at which a digest is due: once a local day, however the clock changes.
 
     A time that daylight saving skips counts as the same distance after midnight in the old offset; one that comes
-    twice counts the first time. `last_day` is the local day of the last digest: no day gets two.
+    twice counts the first time. What would be due in quiet hours is due at their end. `last_day` is the local day of
+    the last digest: no day gets two.
     """
-    day = after.astimezone(preferences.tz).date() - timedelta(days=1)
+    day = after.astimezone(preferences.tz).date() - timedelta(days=2)
     if last_day is not None:
-        day = max(day, last_day + timedelta(days=1))
+        day = max(day, last_day - timedelta(days=1))
     while True:
         due = datetime.combine(day, preferences.time, preferences.tz)
         if due.astimezone(UTC).astimezone(preferences.tz).date() != day:
             due = due.replace(fold=1)  # the clock jumps over midnight: the day ends before the skipped time
-        if due.astimezone(UTC) > after:
-            return due.astimezone(UTC)
+        due = end_of_quiet(preferences, due)
+        is_another_day = last_day is None or local_day(preferences, due) > last_day
+        if due > after and is_another_day and day.weekday() in preferences.days:
+            return due
         day += timedelta(days=1)
+
+
+def end_of_quiet(preferences: Preferences, instant: datetime) -> datetime:
+    """When the quiet hours end in which an instant lies; the instant itself (UTC) where it lies in none."""
+    if preferences.quiet is None:
+        return instant.astimezone(UTC)
+    begin, end = preferences.quiet
+    local = instant.astimezone(preferences.tz)
+    clock = local.time().replace(tzinfo=None, fold=0)
+    is_quiet = begin <= clock < end if begin <= end else clock >= begin or clock < end
+    if not is_quiet:
+        return instant.astimezone(UTC)
+    day = local.date() + timedelta(days=1) if clock >= end else local.date()
+    return datetime.combine(day, end, preferences.tz).astimezone(UTC)
 
 
 def local_day(preferences: Preferences, instant: datetime) -> date:

@@ -16,6 +16,7 @@ from bot.chats import Chat, PlatformName
 from bot.commands.context import Claim, Services
 from bot.commands.desk import Desk
 from bot.commands.request import Incoming, Sender
+from bot.commands.status import why_quiet
 from bot.config import AccessRules, Arxiv, Settings
 from bot.digests.compose import Composer
 from bot.locales import CatalogueName, phrases_of
@@ -169,7 +170,14 @@ async def a_room(folder: Path, *, is_open: bool = True) -> AsyncIterator[Room]:
             settings=settings,
             client=client,
             poller=FeedPoller(database, client, clock, settings.arxiv, Metrics()),
-            composer=Composer(database, summarise, renders, settings.arxiv.default_categories, metrics),
+            composer=Composer(
+                database,
+                summarise,
+                renders,
+                settings.arxiv.default_categories,
+                metrics,
+                lambda *quiet: why_quiet(services, *quiet),
+            ),
             summarise=summarise,
             renders=renders,
             metrics=metrics,

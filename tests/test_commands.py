@@ -14,6 +14,7 @@ from hypothesis import settings as trials
 from hypothesis import strategies as st
 
 from bot.commands.desk import ACTIONS, COMMANDS
+from bot.commands.settings import SETTINGS
 from bot.locales import phrases_of
 from tests.builders import a_paper, announce
 from tests.room import ANYTHING, NEXT, NEXT_ZH, Person, Room, a_room, as_read, says
@@ -78,7 +79,7 @@ ANSWERS: list[tuple[str, str, dict[str, Any]]] = [
     ("/settings cap ²", "settings.bad_cap", {"value": "²"}),
     ("/settings cap " + "9" * 4000, "error.too_long", {"count": 4000}),
     ("/settings language de", "settings.bad_language", {"value": "de"}),
-    ("/settings colour red", "settings.unknown", {"name": "colour", "known": "time, zone, cap, language"}),
+    ("/settings colour red", "settings.unknown", {"name": "colour", "known": ", ".join(SETTINGS)}),
     ("/status", "status.not_asked", {}),
     ("/status", "status.next", {"at": NEXT}),
     ("/paper", "paper.how", {}),
@@ -161,18 +162,6 @@ async def test_a_subscription_takes_effect_at_once(room: Room) -> None:
     await announce(room.database, room.clock.turn(hours=1), a_paper(1, "cs.CL"))
     await room.services.composer.tick(room.clock.turn(days=1))
     assert [card.paper_id for _, reply in room.came for card in reply.cards] == ["2603.00001"]
-
-
-async def test_settings_offer_the_other_languages_as_buttons_that_work(room: Room) -> None:
-    person = await room.person()
-    reply = await person.says("/settings")
-    assert reply is not None
-    assert [button.label for button in reply.buttons] == [
-        phrases_of("en")(f"language.{each}") for each in ("zh", "both")
-    ]
-    changed = await person.presses(reply.buttons[0].action)
-    assert says(as_read(changed), "settings.changed", "zh")
-    assert (await room.chat(person)).preferences.language == "zh"
 
 
 async def test_a_changed_time_moves_the_next_digest(room: Room) -> None:

@@ -162,6 +162,23 @@ async def test_a_pressed_button_brings_an_answer(stub: DiscordStub, bot: Bot) ->
     assert (bot.heard[0].action, bot.heard[0].text) == ("more:7", "")
 
 
+async def test_an_answer_takes_the_place_of_the_message_whose_button_was_pressed(stub: DiscordStub, bot: Bot) -> None:
+    await bot.platform.send(str(CHANNEL), render(Reply("Menu", buttons=(Button("Go", "set:x"),)))[0], "k")
+    bot.reply = Reply("Changed", buttons=(Button("Go on", "set:x"),), in_place=True)
+    (shown,) = stub.messages
+    changed = await stub.reply_to(stub.press(shown.message_id, USER, "set:x"))
+    assert (changed["id"], changed["content"]) == (str(shown.message_id), "Changed")
+    assert len(stub.messages) == 1
+
+
+async def test_another_answer_to_a_button_leaves_its_message_alone(stub: DiscordStub, bot: Bot) -> None:
+    await bot.platform.send(str(CHANNEL), render(Reply("Menu", buttons=(Button("Go", "set:x"),)))[0], "k")
+    (shown,) = stub.messages
+    answer = await stub.reply_to(stub.press(shown.message_id, USER, "set:x"))
+    assert answer["content"] == "Well."
+    assert answer["id"] != str(shown.message_id)
+
+
 async def test_a_long_answer_follows_in_order(stub: DiscordStub, bot: Bot) -> None:
     bot.reply = Reply("\n".join(f"{number:04}" for number in range(1000)))
     asked = stub.command(CHANNEL, USER, "status")

@@ -232,3 +232,20 @@ def test_no_text_is_lost_when_it_is_split(text: str) -> None:
     shown = "".join(message["content"] for message in messages(Reply(text)))
     kept = re.sub(r"[\x00-\x1f\x7f-\x9f\u061c\u200b\u200e\u200f\u2028-\u202e\u2066-\u2069\s]", "", text)
     assert re.sub(r"[\u200b\s]", "", read(shown)) == kept
+
+
+def test_a_list_is_one_embed_with_a_linked_title_a_line() -> None:
+    line = replace(CARD, byline="", takeaways=(), comment=None, links=(), badge="", buttons=(), is_line=True)
+    (message,) = messages(Reply(cards=(replace(line, tldrs=(), second_title=None),) * 2))
+    (shown,) = message["embeds"]
+    first, second = shown["description"].split("\n")
+    assert first == second
+    assert first.startswith("**1. [")
+    assert first.endswith(f"](<{CARD.url}>)**")
+
+
+@settings(max_examples=30, deadline=None)
+@given(st.lists(some_cards.map(lambda card: replace(card, is_line=True, title=f"€{card.title}")), max_size=60))
+def test_a_list_keeps_the_limits_and_loses_no_title(lines: list[Card]) -> None:
+    shown = messages(Reply(cards=tuple(lines)))
+    assert sum(str(message["embeds"]).count("€") for message in shown) >= len(lines)

@@ -291,3 +291,28 @@ def test_whatever_is_rendered_can_go_in_parts_and_as_plain_text(reply: Reply) ->
             parts = [seen(part)[0] for part in in_parts(payload)]
             assert "".join(words(parts)) == "".join(words([text]))
             assert max(map(len, parts)) <= len(text) * 3 / 4 + 1
+
+
+def test_titles_stand_below_each_other_and_tldrs_apart() -> None:
+    line = replace(CARD, byline="", takeaways=(), comment=None, links=(), badge="", buttons=(), is_line=True)
+    titles = Reply(cards=(replace(line, tldrs=()), replace(line, tldrs=(), number=2)))
+    (text, _) = seen(render(titles)[0])
+    assert text.splitlines() == [
+        "1. Vision Transformers See More",
+        "视觉 Transformer 看得更多",
+        "2. Vision Transformers See More",
+        "视觉 Transformer 看得更多",
+    ]
+    (text, _) = seen(render(Reply(cards=(line, line)))[0])
+    assert "更大的块有帮助。\n\n1. Vision" in text
+
+
+@settings(max_examples=30, deadline=None)
+@given(st.lists(CARDS.map(lambda card: replace(card, is_line=True, title=f"€{card.title}")), max_size=40))
+def test_a_list_keeps_the_limits_and_loses_no_title(lines: list[Card]) -> None:
+    payloads = render(Reply(cards=tuple(lines)))
+    for payload in payloads:
+        text, formatted = seen(payload)
+        assert utf16_length(text) <= 4096
+        assert len(formatted) <= 100
+    assert sum(payload.count("€") for payload in payloads) >= len(lines)

@@ -6,7 +6,7 @@ from collections.abc import AsyncIterator
 import pytest
 from structlog.testing import capture_logs
 
-from bot.cards.reply import Reply
+from bot.cards.reply import Button, Reply
 from bot.commands.request import Incoming
 from tests.servers.telegram import TelegramStub
 from tests.telegram_listener import (
@@ -92,6 +92,34 @@ async def test_a_button_is_answered_at_once_and_its_action_handed_on(stub: Teleg
     assert incoming.is_group
     assert incoming.sender.id == str(LIN)
     assert [call.status for call in stub.calls if call.method == "answerCallbackQuery"] == [200]
+
+
+async def test_an_answer_takes_the_place_of_the_message_whose_button_was_pressed(
+    stub: TelegramStub, listener: Listener
+) -> None:
+    async def menu(incoming: Incoming) -> Reply:
+        return Reply("Changed" if incoming.action else "Menu", buttons=(Button("Go", "set:x"),), in_place=True)
+
+    listener.answers = menu
+    stub.say(GROUP, LIN, "/start", thread=5)
+    shown = await stub.wait_for(lambda message: message.chat_id == GROUP)
+    for _ in range(2):  # the second time it says so already
+        stub.press(shown.message_id, GROUP, LIN, "set:x")
+    await until(lambda: len([call for call in stub.calls if call.method == "editMessageText"]) == 2)
+    assert stub.shown[GROUP, shown.message_id].text == "Changed"
+    assert len(stub.messages) == 1
+
+
+async def test_what_cannot_be_put_in_place_is_said_anew(stub: TelegramStub, listener: Listener) -> None:
+    async def menu(incoming: Incoming) -> Reply:
+        return Reply("Changed" if incoming.action else "Menu", buttons=(Button("Go", "set:x"),), in_place=True)
+
+    listener.answers = menu
+    stub.say(ADA, ADA, "/start")
+    shown = await stub.wait_for(lambda message: message.chat_id == ADA)
+    stub.fail_next("not_found", method="editMessageText")
+    stub.press(shown.message_id, ADA, ADA, "set:x")
+    await stub.wait_for(lambda message: message.text == "Changed")
 
 
 async def test_a_group_that_becomes_a_supergroup_is_followed(stub: TelegramStub, listener: Listener) -> None:

@@ -165,6 +165,27 @@ async def test_a_pressed_button_is_handed_in_as_its_action(world: World) -> None
     assert await world.messages() == ["abstract 2600.00001", "heard abstract:2600.00001"]
 
 
+async def test_an_answer_takes_the_place_of_the_message_whose_button_was_pressed(tmp_path: Path) -> None:
+    async def menu(incoming: Incoming) -> Reply:
+        is_change = incoming.action == "set:x"
+        return Reply("Changed" if is_change else "No", buttons=(Button("Go", "set:x"),), in_place=is_change)
+
+    async with running(tmp_path, menu) as world:
+        await world.platform.send("home", render(Reply("Menu", buttons=(Button("Go", "set:x"),)))[0], "k")
+        (message,) = (await world.page()).find_class("message")
+        number = message.get("id")[1:]
+        script = {"X-Requested-With": "fetch"}
+        pressed = {"action": "set:x", "message": number}
+        answer = await world.browser.post("/t/home/press", data=pressed, headers=script)
+        assert lxml.html.fromstring(answer.text).get("id") == f"m{number}"
+        assert await world.messages() == ["Changed Go"]
+        refused = await world.browser.post("/t/home/press", data=pressed | {"action": "set:y"}, headers=script)
+        assert refused.status_code == 204
+        elsewhere = await world.browser.post("/t/home/press", data=pressed | {"message": "999"}, headers=script)
+        assert elsewhere.status_code == 204
+        assert await world.messages() == ["Changed Go", "set y", "No Go", "set x", "Changed Go"]
+
+
 async def test_every_button_of_a_reply_submits_the_form_of_the_page_it_is_on(world: World) -> None:
     (payload,) = render(Reply(cards=(CARD,), buttons=(Button("More", "more:1"),)))
     await world.platform.send("home", payload, "k")

@@ -1,11 +1,11 @@
 """Card and Reply: what a person is shown, before any platform has given it a form."""
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TypeVar
 
 from bot.cards.latex import readable
-from bot.chats import Language
+from bot.chats import Format, Language
 from bot.locales import Phrases
 from bot.papers import Paper, PaperId
 from bot.summary import Summary
@@ -33,7 +33,10 @@ class Link:
 
 @dataclass(frozen=True, slots=True)
 class Card:
-    """How a Paper looks. `tldrs` and `takeaways` have one part a language shown; a sample's `url` is a page of ours."""
+    """How a Paper looks. `tldrs` and `takeaways` have one part a language shown; a sample's `url` is a page of ours.
+
+    `is_line`: one of a list, of which the title and at most the TLDR are shown.
+    """
 
     paper_id: PaperId
     title: str
@@ -49,17 +52,22 @@ class Card:
     badge: str
     buttons: tuple[Button, ...]
     number: int | None = None
+    is_line: bool = False
 
 
 @dataclass(frozen=True, slots=True)
 class Reply:
-    """What the bot says: a headline, a text, cards in order, a closing line, buttons. Every part is plain text."""
+    """What the bot says: a headline, a text, cards in order, a closing line, buttons. Every part is plain text.
+
+    `in_place`: it takes the place of the message whose button was pressed.
+    """
 
     text: str = ""
     title: str = ""
     cards: tuple[Card, ...] = ()
     footer: str = ""
     buttons: tuple[Button, ...] = ()
+    in_place: bool = False
 
 
 Render = Callable[[Reply], list[str]]
@@ -94,6 +102,23 @@ def card_of(paper: Paper, summary: Summary, language: Language, phrases: Phrases
         links=() if paper.is_sample else _links(paper, phrases),
         badge=badge_of(summary, phrases),
         buttons=(Button(phrases("button.abstract"), f"abstract:{paper.id}"),),
+    )
+
+
+def formed(card: Card, form: Format) -> Card:
+    """The card as a digest of this form shows it."""
+    if form == "cards":
+        return card
+    return replace(
+        card,
+        byline="",
+        tldrs=card.tldrs if form == "tldrs" else (),
+        takeaways=(),
+        comment=None,
+        links=(),
+        badge="",
+        buttons=(),
+        is_line=True,
     )
 
 

@@ -64,7 +64,7 @@ ACTIONS = (
     Command("abstract", reading.abstract),
     Command("more", reading.more),
     Command("subscribe", subscribing.subscribe, Permission.ADMIN),
-    Command("set", settings.settings, Permission.ADMIN),
+    Command("set", settings.pressed, Permission.ADMIN),
     Command("return", returning.choose, Permission.ADMIN),
     Command("restored", returning.choose_after_restore, Permission.OPERATOR),
     Command("allow", access.allow, Permission.OPERATOR),

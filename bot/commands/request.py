@@ -10,6 +10,10 @@ LONGEST_TEXT = 4_000
 """Characters that a person may say at once."""
 
 
+IN_PLACE = ("set",)
+"""Verbs of the buttons that turn the message that they stand under into another; they say nothing themselves."""
+
+
 class Permission(Enum):
     """Who may give a command."""
 

@@ -1,17 +1,34 @@
-"""/settings: when, in which zone, how much, in which language."""
+"""/settings: when, in which zone, how much, in which form and language; a menu, or one change at a time."""
 
 import re
 from collections.abc import Callable
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from datetime import time
-from difflib import get_close_matches
 from typing import cast
-from zoneinfo import available_timezones
 
 from bot.cards.reply import Button, Reply
-from bot.chats import LARGEST_CAP, Language, Preferences
+from bot.chats import EVERY_DAY, LARGEST_CAP, Format, Language, Preferences
 from bot.commands.context import Context
+from bot.commands.zones import find_zone, nearest_zone
+from bot.locales import Phrases
 from bot.storage import chats
+
+_WEEKDAYS = frozenset(range(5))
+_DAY_NAMES = {
+    name: number
+    for number, names in enumerate(
+        ["mon 周一 一", "tue 周二 二", "wed 周三 三", "thu 周四 四", "fri 周五 五", "sat 周六 六", "sun 周日 日"]
+    )
+    for name in names.split()
+}
+_FORMATS: dict[str, Format] = {
+    "cards": "cards",
+    "tldr": "tldrs",
+    "tldrs": "tldrs",
+    "titles+tldr": "tldrs",
+    "titles": "titles",
+}
+_YES, _NO = ("on", "yes", "true", "1", "开"), ("off", "no", "false", "0", "关")
 
 
 class BadValueError(ValueError):
@@ -23,66 +40,123 @@ class BadValueError(ValueError):
         self.hint = hint
 
 
+@dataclass(frozen=True, slots=True)
+class Setting:
+    """Something that can be set. `choices`: the values that the menu offers; any other that fits can be written."""
+
+    change: Callable[[Preferences, str], Preferences]
+    shown: Callable[[Preferences, Phrases], str]
+    choices: tuple[str, ...]
+
+
 async def settings(context: Context) -> Reply:
     """Show the settings, or change one: `/settings time 08:30`."""
     name, _, value = context.argument.strip().partition(" ")
     if not name:
-        return _shown(context)
-    change = _CHANGES.get(name.lower())
-    if change is None:
-        return context.says("settings.unknown", name=name[:20], known=", ".join(_CHANGES))
+        return _menu(context)
+    setting = SETTINGS.get(name.lower())
+    if setting is None:
+        return context.says("settings.unknown", name=name[:20], known=", ".join(SETTINGS))
+    if value.strip() == "?":
+        return _choices(context, name.lower(), setting)
     try:
         async with context.services.database.write() as connection:
             chat = await chats.set_preferences(
-                connection, context.chat.id, lambda preferences: change(preferences, value.strip()), context.now
+                connection, context.chat.id, lambda preferences: setting.change(preferences, value.strip()), context.now
             )
     except BadValueError as error:
         return context.says(error.key, value=value[:40], hint=error.hint)
     context.services.scheduler.wake("digest")
-    return _shown(replace(context, chat=chat), changed=True)
+    return _menu(replace(context, chat=chat), changed=True)
 
 
-def _shown(context: Context, *, changed: bool = False) -> Reply:
+async def pressed(context: Context) -> Reply:
+    """The same by a button of the menu, which the answer takes the place of."""
+    return replace(await settings(context), in_place=True)
+
+
+def _menu(context: Context, *, changed: bool = False) -> Reply:
     phrases, preferences = context.phrases, context.chat.preferences
     due = context.chat.next_digest_at
     lines = [
-        phrases("settings.time", time=f"{preferences.time:%H:%M}", zone=preferences.zone),
-        phrases("settings.cap", cap=preferences.cap) if preferences.cap else phrases("settings.no_cap"),
-        phrases("settings.language", language=phrases(f"language.{preferences.language}")),
+        # The zone stands beside the time.
+        *(setting.shown(preferences, phrases) for name, setting in SETTINGS.items() if name != "zone"),
         phrases("status.next", at=context.local(due)) if due else phrases("status.follows_nothing"),
         "",
         phrases("settings.how"),
     ]
-    others = [language for language in ("en", "zh", "both") if language != preferences.language]
     return Reply(
         "\n".join(lines),
         title=phrases("settings.changed" if changed else "settings.title"),
-        buttons=tuple(Button(phrases(f"language.{each}"), f"set:language {each}") for each in others),
+        buttons=tuple(Button(phrases(f"setting.{name}"), f"set:{name} ?") for name in SETTINGS),
     )
 
 
-def _time(preferences: Preferences, value: str) -> Preferences:
-    match = re.fullmatch(r"([01]?\d|2[0-3])[:：.h]([0-5]\d)", value)
+def _choices(context: Context, name: str, setting: Setting) -> Reply:
+    phrases = context.phrases
+    current = setting.shown(context.chat.preferences, phrases)
+    return Reply(
+        "\n".join([current, phrases(f"setting.{name}.how")]),
+        title=phrases(f"setting.{name}"),
+        buttons=(
+            *(Button(_choice(value, phrases), f"set:{name} {value}") for value in setting.choices),
+            Button(phrases("button.back"), "set:"),
+        ),
+    )
+
+
+def _choice(value: str, phrases: Phrases) -> str:
+    return phrases(f"choice.{value}") if value.isalpha() and value != "UTC" else value
+
+
+def _clock(text: str) -> time:
+    match = re.fullmatch(r"([01]?\d|2[0-3])(?:[:：.h]([0-5]\d))?", text)
     if match is None:
         raise BadValueError("settings.bad_time")
-    return replace(preferences, time=time(int(match[1]), int(match[2])))
+    return time(int(match[1]), int(match[2] or 0))
+
+
+def _time(preferences: Preferences, value: str) -> Preferences:
+    if not re.search(r"[:：.h]", value):
+        raise BadValueError("settings.bad_time")
+    return replace(preferences, time=_clock(value))
 
 
 def _zone(preferences: Preferences, value: str) -> Preferences:
-    known = {name.lower(): name for name in available_timezones()}
-    cities = {name.rpartition("/")[2]: name for name in sorted(known)}
-    wanted = value.replace(" ", "_").lower()
-    found = known.get(wanted) or known.get(cities.get(wanted, ""))
+    found = find_zone(value)
     if found is None:
-        near = get_close_matches(wanted, known, 1) or [cities[city] for city in get_close_matches(wanted, cities, 1)]
-        raise BadValueError("settings.bad_zone", known[near[0]] if near else "Asia/Shanghai")
+        raise BadValueError("settings.bad_zone", nearest_zone(value) or "Asia/Shanghai")
     return replace(preferences, zone=found)
 
 
-def _cap(preferences: Preferences, value: str) -> Preferences:
-    if not value.isdecimal() or len(value) > 4 or int(value) > LARGEST_CAP:
-        raise BadValueError("settings.bad_cap", str(LARGEST_CAP))
-    return replace(preferences, cap=int(value))
+def _days(preferences: Preferences, value: str) -> Preferences:
+    named = {"daily": EVERY_DAY, "weekdays": _WEEKDAYS, "每天": EVERY_DAY, "工作日": _WEEKDAYS}
+    chosen: set[int] = set()
+    for part in re.split(r"[\s,，、]+", value.lower().strip()):
+        first, dash, last = part.partition("-")
+        ends = [
+            _DAY_NAMES.get(end[:3] if end.isascii() else end) for end in ((first, last) if dash else (first, first))
+        ]
+        if part in named:
+            chosen |= named[part]
+        elif ends[0] is None or ends[1] is None:
+            raise BadValueError("settings.bad_days")
+        else:
+            chosen |= {(ends[0] + step) % 7 for step in range((ends[1] - ends[0]) % 7 + 1)}
+    return replace(preferences, days=frozenset(chosen))
+
+
+def _quiet(preferences: Preferences, value: str) -> Preferences:
+    if value.lower() in _NO:
+        return replace(preferences, quiet=None)
+    begin, dash, end = re.sub(r"\s*(?:-|–|—|~|到|至)\s*", "-", value).partition("-")
+    try:
+        hours = _clock(begin), _clock(end)
+    except BadValueError:
+        raise BadValueError("settings.bad_quiet") from None
+    if not dash or hours[0] == hours[1]:
+        raise BadValueError("settings.bad_quiet")
+    return replace(preferences, quiet=hours)
 
 
 def _language(preferences: Preferences, value: str) -> Preferences:
@@ -91,9 +165,88 @@ def _language(preferences: Preferences, value: str) -> Preferences:
     return replace(preferences, language=cast("Language", value.lower()))
 
 
-_CHANGES: dict[str, Callable[[Preferences, str], Preferences]] = {
-    "time": _time,
-    "zone": _zone,
-    "cap": _cap,
-    "language": _language,
+def _format(preferences: Preferences, value: str) -> Preferences:
+    if value.lower() not in _FORMATS:
+        raise BadValueError("settings.bad_format")
+    return replace(preferences, format=_FORMATS[value.lower()])
+
+
+def _cap(preferences: Preferences, value: str) -> Preferences:
+    if value.lower() in ("all", "全部"):
+        value = "0"
+    if not value.isdecimal() or len(value) > 4 or int(value) > LARGEST_CAP:
+        raise BadValueError("settings.bad_cap", str(LARGEST_CAP))
+    return replace(preferences, cap=int(value))
+
+
+def _is_on(value: str) -> bool:
+    if value.lower() not in _YES + _NO:
+        raise BadValueError("settings.bad_switch")
+    return value.lower() in _YES
+
+
+def _show_quiet(preferences: Preferences, phrases: Phrases) -> str:
+    if preferences.quiet is None:
+        return phrases("settings.no_quiet")
+    begin, end = preferences.quiet
+    return phrases("settings.quiet", begin=f"{begin:%H:%M}", end=f"{end:%H:%M}")
+
+
+def _show_days(preferences: Preferences, phrases: Phrases) -> str:
+    named = {EVERY_DAY: phrases("choice.daily"), _WEEKDAYS: phrases("choice.weekdays")}
+    days = named.get(preferences.days) or ", ".join(phrases.weekday(day) for day in sorted(preferences.days))
+    return phrases("settings.days", days=days)
+
+
+def _switch(key: str, *, is_on: bool, phrases: Phrases) -> str:
+    return phrases(key, state=phrases("choice.on" if is_on else "choice.off"))
+
+
+SETTINGS: dict[str, Setting] = {
+    "time": Setting(
+        _time,
+        lambda set_, phrases: phrases("settings.time", time=f"{set_.time:%H:%M}", zone=set_.zone),
+        ("07:00", "08:00", "09:00", "12:00", "18:00", "21:00"),
+    ),
+    "zone": Setting(
+        _zone,
+        lambda set_, phrases: phrases("settings.zone", zone=set_.zone),
+        (
+            "UTC",
+            "Asia/Shanghai",
+            "Asia/Tokyo",
+            "Europe/London",
+            "Europe/Berlin",
+            "America/New_York",
+            "America/Los_Angeles",
+        ),
+    ),
+    "days": Setting(_days, _show_days, ("daily", "weekdays")),
+    "quiet": Setting(_quiet, _show_quiet, ("off", "22:00-07:00", "23:00-08:00")),
+    "language": Setting(
+        _language,
+        lambda set_, phrases: phrases("settings.language", language=phrases(f"choice.{set_.language}")),
+        ("en", "zh", "both"),
+    ),
+    "format": Setting(
+        _format,
+        lambda set_, phrases: phrases("settings.format", format=phrases(f"choice.{set_.format}")),
+        ("cards", "tldrs", "titles"),
+    ),
+    "cap": Setting(
+        _cap,
+        lambda set_, phrases: phrases("settings.cap", cap=set_.cap) if set_.cap else phrases("settings.no_cap"),
+        ("5", "12", "30", "all"),
+    ),
+    "crosslists": Setting(
+        lambda preferences, value: replace(preferences, cross_lists=_is_on(value)),
+        lambda set_, phrases: _switch("settings.crosslists", is_on=set_.cross_lists, phrases=phrases),
+        ("on", "off"),
+    ),
+    "note": Setting(
+        lambda preferences, value: replace(preferences, quiet_note=_is_on(value)),
+        lambda set_, phrases: _switch("settings.note", is_on=set_.quiet_note, phrases=phrases),
+        ("on", "off"),
+    ),
 }
+"""Every setting by its name, in the order of the menu."""

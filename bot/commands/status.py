@@ -7,8 +7,9 @@ from datetime import datetime, timedelta
 from bot.announcements import Announcement, announcement_day, day_of, midnight_of, next_announcement_day
 from bot.arxiv.schedule import is_holiday
 from bot.cards.reply import Reply
-from bot.chats import Chat
+from bot.chats import Chat, languages
 from bot.commands.context import Context, Services, local_time, spoken
+from bot.commands.request import Sender
 from bot.locales import Phrases, phrases_of
 from bot.storage import announcements, chats, digests, feeds, marks, outbox
 from bot.storage.feeds import Feed
@@ -87,6 +88,22 @@ async def silence(context: Context, categories: Collection[str]) -> str:
         if not _is_there(context, feed, day)
     ]
     return "\n".join(_once(said)[:_MOST_REASONS])
+
+
+async def why_quiet(services: Services, chat: Chat, announced: int, now: datetime) -> str:
+    """Why a chat's digest has nothing, in each of its languages: what its lists wait for, or that nothing matched."""
+    async with services.database.read() as connection:
+        interests = [each.interest for each in await chats.subscriptions_of(connection, chat.id)]
+        wanted = await chats.looked_at(connection, interests, services.settings.arxiv.default_categories)
+    said = []
+    for language in languages(chat.preferences.language):
+        one = replace(chat, preferences=replace(chat.preferences, language=language))
+        context = Context(services, one, Sender("", ""), is_operator=False, argument="", now=now)
+        if announced:
+            said.append(context.phrases("quiet.no_match", count=announced))
+        else:
+            said.append(await silence(context, wanted) or context.phrases("quiet.nothing"))
+    return "\n".join(said)
 
 
 def _is_there(context: Context, feed: Feed, newest: Announcement) -> bool:

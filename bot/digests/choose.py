@@ -44,18 +44,20 @@ class Wishes:
     """All that decides what a chat may be owed, the ledger aside: chats with the same wishes are offered the same.
 
     `interests`: each with the instant from which it counts. `since`: how far back to look. `last`: the last daily.
+    `cross_lists`: whether a paper counts whose first category is none of those that an interest names.
     """
 
     interests: tuple[tuple[Interest, datetime], ...]
     since: datetime
     last: datetime | None
+    cross_lists: bool = True
 
     @classmethod
-    def of(cls, subscriptions: Sequence[Subscription], last: datetime | None) -> "Wishes":
+    def of(cls, subscriptions: Sequence[Subscription], last: datetime | None, *, cross_lists: bool = True) -> "Wishes":
         made = min((each.since for each in subscriptions), default=_NEVER)
         since = max(made, last - OVERLAP) if last is not None else made
         # Nothing older is looked at, so that what was subscribed to long ago is alike whenever that was.
-        return cls(tuple((each.interest, max(each.since, since)) for each in subscriptions), since, last)
+        return cls(tuple((each.interest, max(each.since, since)) for each in subscriptions), since, last, cross_lists)
 
     @property
     def categories(self) -> tuple[str, ...]:
@@ -92,12 +94,19 @@ def offer(listings: Iterable[Listing], wishes: Wishes, matches: Matches) -> Offe
         each
         for each in found
         if any(
-            each.first_seen_at >= since and (interest.is_open or each.category in interest.wanted)
+            each.first_seen_at >= since and looks_at(interest, each, cross_lists=wishes.cross_lists)
             for interest, since in wanted_by.get(each.paper_id, ())
         )
     )
     fresh = (each.paper_id for each in found if wishes.last is None or each.first_seen_at >= wishes.last)
     return Offer(tuple(matching), frozenset(fresh))
+
+
+def looks_at(interest: Interest, listing: Listing, *, cross_lists: bool) -> bool:
+    """Whether an interest looks where a paper is listed: everywhere, in its categories, or in those as first ones."""
+    if interest.is_open:
+        return True
+    return listing.category in interest.wanted and (cross_lists or listing.categories[0] in interest.wanted)
 
 
 def owed(offered: Offer, given: Collection[str], wanted: Iterable[str], cap: int) -> Selection:

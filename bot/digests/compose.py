@@ -4,7 +4,7 @@ import asyncio
 from collections import defaultdict
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date, datetime, timedelta
 from typing import TypeVar
 from weakref import WeakValueDictionary
@@ -38,6 +38,8 @@ _RENDERED_AT_ONCE = 20
 
 Renders = Mapping[PlatformName, Render]
 Summarise = Callable[[Sequence[Paper]], Awaitable[dict[PaperId, Summary]]]
+WhyQuiet = Callable[[Chat, int, datetime], Awaitable[str]]
+"""Says in a chat's language why a digest has nothing, of how many papers that were announced."""
 T = TypeVar("T")
 
 log = structlog.get_logger(__name__)
@@ -50,6 +52,7 @@ class _Plan:
     chat: Chat
     occasion: Occasion
     selection: Selection
+    note: str = ""
 
     def edition(self, now: datetime) -> Edition:
         preferences = self.chat.preferences
@@ -61,11 +64,17 @@ class _Plan:
             self.selection.choice,
             self.selection.latest_day,
             self.selection.late_days,
+            preferences.format,
+            self.note,
         )
 
     def opened(self, edition: Edition) -> NewDigest:
         receipt, announced_at = edition.choice.receipt, self.selection.announced_at
         return NewDigest(self.chat.id, self.occasion, edition.day, receipt, announced_at)
+
+
+async def _no_reason(_chat: Chat, _announced: int, _now: datetime) -> str:
+    return ""
 
 
 _Plans = Callable[[AsyncConnection, Known], Awaitable[list[_Plan]]]
@@ -88,8 +97,10 @@ class Composer:
         renders: Renders,
         default_categories: Iterable[str],
         metrics: Metrics,
+        why_quiet: WhyQuiet = _no_reason,
     ) -> None:
         self._database = database
+        self._why_quiet = why_quiet
         self._summarise = summarise
         self._renders = renders
         self._default_categories = tuple(default_categories)
@@ -212,7 +223,10 @@ class Composer:
         ids = [chat.id for chat in people]
         follows = await chats.subscriptions_by_chat(connection, ids)
         last = await digests.last_dailies(connection, ids)
-        wishes = {chat_id: Wishes.of(follows.get(chat_id, []), last.get(chat_id)) for chat_id in ids}
+        wishes = {
+            chat.id: Wishes.of(follows.get(chat.id, []), last.get(chat.id), cross_lists=chat.preferences.cross_lists)
+            for chat in people
+        }
         alike: defaultdict[Wishes, list[int]] = defaultdict(list)
         for chat_id, wish in wishes.items():
             alike[wish].append(chat_id)
@@ -250,8 +264,9 @@ class Composer:
         return _Plan(chat, "asked", select(len(announced), matched, wanted, chat.preferences.cap))
 
     async def _compose(self, plans: Sequence[_Plan], now: datetime, known: Known) -> int:
+        plans = [await self._with_note(plan, now) for plan in plans]
         editions = [plan.edition(now) for plan in plans]
-        await self._print([edition for edition in editions if edition.choice.shown], now, known)
+        await self._print([edition for edition in editions if not edition.is_empty], now, known)
         days: dict[int, date | None] = {}
         alike: defaultdict[Choice, list[int]] = defaultdict(list)
         parcels = []
@@ -272,6 +287,13 @@ class Composer:
                 await chats.schedule_all(connection, days, now)
         self._tell(plans, parcels)
         return sum(edition.choice.receipt.shown for edition in editions)
+
+    async def _with_note(self, plan: _Plan, now: datetime) -> _Plan:
+        """The same with why there is nothing, where the chat wants to know."""
+        is_wanted = plan.occasion == "daily" and plan.chat.preferences.quiet_note
+        if not is_wanted or plan.selection.choice.shown:
+            return plan
+        return replace(plan, note=await self._why_quiet(plan.chat, plan.selection.choice.receipt.announced, now))
 
     def _tell(self, plans: Sequence[_Plan], parcels: Sequence[Parcel]) -> None:
         for plan, parcel in zip(plans, parcels, strict=True):

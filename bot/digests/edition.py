@@ -4,8 +4,8 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date
 
-from bot.cards.reply import Button, Reply, badge_of, card_of
-from bot.chats import Language, PlatformName, languages
+from bot.cards.reply import Button, Reply, badge_of, card_of, formed
+from bot.chats import Format, Language, PlatformName, languages
 from bot.digests.choose import Choice
 from bot.locales import Phrases, format_date, phrases_of
 from bot.papers import Paper, PaperId
@@ -20,6 +20,7 @@ class Edition:
     """All that a digest's text depends on: chats with the same edition get the same messages.
 
     `day` is the chats' own; `latest_day`: the last announcement day among what matched; `late_days`: of what came late.
+    `note`: what to say where there are no papers.
     """
 
     platform: PlatformName
@@ -29,6 +30,13 @@ class Edition:
     choice: Choice
     latest_day: date | None
     late_days: tuple[date, ...]
+    format: Format = "cards"
+    note: str = ""
+
+    @property
+    def is_empty(self) -> bool:
+        """Whether there is nothing to send."""
+        return not (self.choice.shown or self.note)
 
 
 def reply_of(edition: Edition, papers: Mapping[PaperId, Paper], written: Mapping[PaperId, Summary]) -> Reply:
@@ -36,9 +44,11 @@ def reply_of(edition: Edition, papers: Mapping[PaperId, Paper], written: Mapping
     chosen = [papers[paper_id] for paper_id in edition.choice.shown]
     spoken = [phrases_of(name) for name in languages(edition.language)]
     first = spoken[0]
+    if not chosen:
+        return Reply(edition.note, title=_title(edition, first, sample=False))
     sample = any(paper.is_sample for paper in chosen)
     cards = tuple(
-        card_of(paper, written[paper.id], edition.language, first, number)
+        formed(card_of(paper, written[paper.id], edition.language, first, number), edition.format)
         for number, paper in enumerate(chosen, start=1)
     )
     summaries = [written[paper.id] for paper in chosen]

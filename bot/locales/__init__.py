@@ -7,7 +7,7 @@ from io import BytesIO
 from pathlib import Path
 from typing import Literal
 
-from babel.dates import format_date, format_datetime
+from babel.dates import format_date, format_datetime, get_day_names
 from babel.messages.mofile import write_mo
 from babel.messages.pofile import read_po
 
@@ -41,6 +41,10 @@ class Phrases:
     def short_day(self, day: date) -> str:
         """The same without the weekday."""
         return format_date(day, "d MMM" if self.name == "en" else "M月d日", locale=self.babel)
+
+    def weekday(self, day: int) -> str:
+        """A weekday's short name; Monday is 0."""
+        return str(get_day_names("abbreviated", locale=self.babel)[day])
 
     @property
     def babel(self) -> str:

@@ -21,7 +21,7 @@ def chat_from(row: sa.Row[Any]) -> Chat:
         address=row.address,
         title=row.title,
         is_group=row.is_group,
-        preferences=Preferences(time=row.time, zone=row.zone, language=row.language, cap=row.cap),
+        preferences=_preferences_from(row),
         access=row.access,
         inactive_because=row.inactive_because,
         inactive_since=row.inactive_since,
@@ -29,6 +29,36 @@ def chat_from(row: sa.Row[Any]) -> Chat:
         next_digest_at=row.next_digest_at,
         last_digest_day=row.last_digest_day,
     )
+
+
+def _preferences_from(row: sa.Row[Any]) -> Preferences:
+    return Preferences(
+        time=row.time,
+        zone=row.zone,
+        language=row.language,
+        cap=row.cap,
+        days=frozenset(map(int, row.days)),
+        quiet=None if row.quiet_from is None else (row.quiet_from, row.quiet_until),
+        format=row.format,
+        cross_lists=row.cross_lists,
+        quiet_note=row.quiet_note,
+    )
+
+
+def _row(preferences: Preferences) -> dict[str, Any]:
+    quiet_from, quiet_until = preferences.quiet or (None, None)
+    return {
+        "time": preferences.time,
+        "zone": preferences.zone,
+        "language": preferences.language,
+        "cap": preferences.cap,
+        "days": "".join(map(str, sorted(preferences.days))),
+        "quiet_from": quiet_from,
+        "quiet_until": quiet_until,
+        "format": preferences.format,
+        "cross_lists": preferences.cross_lists,
+        "quiet_note": preferences.quiet_note,
+    }
 
 
 async def find(connection: AsyncConnection, platform: PlatformName, address: str) -> Chat | None:
@@ -69,11 +99,8 @@ async def meet(
         "title": title,
         "is_group": is_group,
         "access": access,
-        "time": preferences.time,
-        "zone": preferences.zone,
-        "language": preferences.language,
-        "cap": preferences.cap,
         "created_at": now,
+        **_row(preferences),
     }
     await connection.execute(insert(connection.dialect.name, chats).values(values).on_conflict_do_nothing())
     chat = await find(connection, platform, address)
@@ -86,11 +113,7 @@ async def set_preferences(
 ) -> Chat:
     """Change how a chat is served, from how it is served at this instant; its next digest moves with it."""
     preferences = change((await _one(connection, chat_id)).preferences)
-    await connection.execute(
-        sa.update(chats)
-        .where(chats.c.id == chat_id)
-        .values(time=preferences.time, zone=preferences.zone, language=preferences.language, cap=preferences.cap)
-    )
+    await connection.execute(sa.update(chats).where(chats.c.id == chat_id).values(**_row(preferences)))
     return await schedule(connection, chat_id, now)
 
 

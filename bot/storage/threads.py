@@ -37,6 +37,19 @@ async def say(connection: AsyncConnection, chat_id: int, author: Author, key: st
     return _said_from(row)
 
 
+async def replace(connection: AsyncConnection, chat_id: int, message_id: int, html: str) -> Said | None:
+    """Put another text in the place of the bot's message; None where the thread has none such."""
+    row = web_messages.c
+    query = (
+        sa.update(web_messages)
+        .where(row.id == message_id, row.chat_id == chat_id, row.author == "bot")
+        .values(html=html)
+        .returning(web_messages)
+    )
+    changed = (await connection.execute(query)).first()
+    return _said_from(changed) if changed else None
+
+
 async def after(connection: AsyncConnection, chat_id: int, last_id: int, at_most: int = 200) -> list[Said]:
     """What was said in a thread behind a message, in order."""
     query = (

@@ -90,16 +90,24 @@ class Site:
         return _page(pages.thread_page(all_threads, chat, said, status, has_older=has_older))
 
     async def _say(self, request: Request) -> Response:
-        text = (await _field(request, "text")).strip()
-        return await self._heard(request, self._web_chat.say, text)
+        thread, text = request.path_params["slug"], (await _field(request, "text")).strip()
+        return await self._heard(request, await self._web_chat.say(thread, text) if text else None)
 
     async def _press(self, request: Request) -> Response:
-        return await self._heard(request, self._web_chat.press, await _field(request, "action"))
+        thread, action = request.path_params["slug"], await _field(request, "action")
+        message = _number((await _field(request, "message")) or None)
+        return await self._heard(request, await self._web_chat.press(thread, action, message) if action else None)
 
-    async def _heard(self, request: Request, hear: Callable[[str, str], Awaitable[Said]], words: str) -> Response:
+    async def _heard(self, request: Request, said: Said | None) -> Response:
+        """To a script a message that was replaced, or nothing: what is new comes by itself."""
         thread = request.path_params["slug"]
-        anchor = f"#m{(await hear(thread, words)).id}" if words else ""
-        return Response(status_code=204) if _by_script(request) else _see_other(f"/t/{thread}{anchor}")
+        if not _by_script(request):
+            return _see_other(f"/t/{thread}#m{said.id}" if said else f"/t/{thread}")
+        if said is None or said.author == "person":
+            return Response(status_code=204)
+        async with self._database.read() as connection:
+            chat = _in_path(request, await chats.on_platform(connection, "web"))
+        return _page(pages.message_element(said, chat))
 
     async def _events(self, request: Request) -> Response:
         async with self._database.read() as connection:

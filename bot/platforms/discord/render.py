@@ -47,7 +47,12 @@ def _parts(reply: Reply) -> Iterator[_Part]:
     title = _line(reply.title, limits.EMBED_TITLE)
     header = _joined("\n", [_bold(title), escaped(plain(reply.text))])
     yield from (_Part(content=piece) for piece in split(header, limits.CONTENT))
-    yield from (_Part(embed=_embed(card), buttons=card.buttons, number=card.number) for card in reply.cards)
+    yield from (
+        _Part(embed=_embed(card), buttons=card.buttons, number=card.number) for card in reply.cards if not card.is_line
+    )
+    lines = ([_list_line(card)] for card in reply.cards if card.is_line)
+    for some in pack(lines, lambda line: (len(line[0]) + 1,), (limits.EMBED_DESCRIPTION,)):
+        yield _Part(embed={"description": "\n".join(line for (line,) in some)})
     if footer := _line(reply.footer, limits.CONTENT):
         yield _Part(embed={"description": footer})
     yield from (_Part(buttons=row) for row in _rows(reply.buttons))
@@ -108,6 +113,15 @@ def _embed(card: Card) -> Json:
     if badge := " ".join(plain(card.badge).split())[:_LONGEST_ASIDE]:
         embed["footer"] = {"text": badge}
     return embed
+
+
+def _list_line(card: Card) -> str:
+    """A card of a list: its linked title, and what else there is of it, below."""
+    number = f"{card.number}. " if card.number is not None else ""
+    title = _line(card.title)
+    linked = f"[{title}](<{card.url}>)" if card.url.startswith("http") else title
+    below = map(_line, filter(None, [card.second_title, *card.tldrs]))
+    return "\n".join([_bold(f"{number}{linked}"), *below])
 
 
 def _languages(card: Card, count: int) -> Iterator[str]:

@@ -146,9 +146,10 @@ class DiscordUpdates(DiscordSender):
             return
         self._answering.add(task)
         try:
-            if await _acknowledged(interaction):
+            if await _acknowledged(interaction, thinking=not action):
                 reply = await self._answer(incoming(interaction, text, action))
-                await self._show(interaction, render(reply) if reply else [])
+                takes_its_place = not action or (reply is not None and reply.in_place)
+                await self._show(interaction, render(reply) if reply else [], takes_its_place=takes_its_place)
         except (discord.DiscordException, aiohttp.ClientError) as error:
             log.warning("discord.not_answered", reason=str(error), text=text[:40], action=action)
         except Exception:
@@ -156,13 +157,18 @@ class DiscordUpdates(DiscordSender):
         finally:
             self._answering.discard(task)
 
-    async def _show(self, interaction: discord.Interaction, payloads: Sequence[str]) -> None:
-        """The first message takes the place of "is thinking", the others follow it; without any, that goes away."""
-        if not payloads:
+    async def _show(self, interaction: discord.Interaction, payloads: Sequence[str], *, takes_its_place: bool) -> None:
+        """The messages of an answer.
+
+        The first one `takes_its_place`: that of "is thinking", which goes away where there is nothing to say, or that
+        of the message whose button was pressed. The others follow.
+        """
+        if not payloads and takes_its_place:
             await interaction.delete_original_response()
         token: dict[str, Any] = {"webhook_id": interaction.application_id, "webhook_token": interaction.token}
         follow_up = Route("POST", "/webhooks/{webhook_id}/{webhook_token}", **token)
-        route = Route("PATCH", "/webhooks/{webhook_id}/{webhook_token}/messages/@original", **token)
+        original = Route("PATCH", "/webhooks/{webhook_id}/{webhook_token}/messages/@original", **token)
+        route = original if takes_its_place else follow_up
         # discord.py would keep every View that it sends, for ever: buttons go out in the API's own form instead.
         http = interaction.client.http
         for payload in payloads:
@@ -236,11 +242,11 @@ class DiscordUpdates(DiscordSender):
             await self._joined(str(place.id))
 
 
-async def _acknowledged(interaction: discord.Interaction) -> bool:
+async def _acknowledged(interaction: discord.Interaction, *, thinking: bool) -> bool:
     """Discord wants to hear something within 3 seconds; after this there are 15 minutes. False: it is too late."""
     for _ in range(2):
         try:
-            await interaction.response.defer(thinking=True)
+            await interaction.response.defer(thinking=thinking)
         except discord.HTTPException as error:
             if error.code == _ALREADY_ACKNOWLEDGED:
                 return True

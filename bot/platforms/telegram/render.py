@@ -5,6 +5,7 @@ import re
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from html import escape, unescape
+from itertools import pairwise
 
 from bot.cards.packing import Size, pack, utf16_length
 from bot.cards.plain import plain
@@ -74,10 +75,19 @@ def _payload(parts: list[_Part]) -> str:
     rows = [pressed[start : start + BUTTONS_A_ROW] for start in range(0, len(pressed), BUTTONS_A_ROW)]
     rows += [[button] for part in parts for button in part.buttons]
     content = {
-        "text": _GAP.join(part.html for part in parts),
+        "text": _joined(parts),
         "buttons": [[{"label": plain(button.label), "action": button.action} for button in row] for row in rows],
     }
     return json.dumps(content, ensure_ascii=False)
+
+
+def _joined(parts: list[_Part]) -> str:
+    """The parts with a gap between them, but for titles below each other."""
+    text = parts[0].html
+    for before, part in pairwise(parts):
+        is_list = all(each.card is not None and each.card.is_line and not each.card.tldrs for each in (before, part))
+        text += ("\n" if is_list else _GAP) + part.html
+    return text
 
 
 def _opening(reply: Reply) -> list[str]:
@@ -98,6 +108,8 @@ def _drawn(card: Card) -> str:
     head = [f"<b>{number}{_linked(card.title, card.url)}</b>"]
     if card.second_title:
         head.append(f"<b>{_quoted(card.second_title)}</b>")
+    if card.is_line:
+        return "\n".join([*head, *map(_quoted, card.tldrs)])
     head.append(f"{tags}<i>{_quoted(about)}</i>")
     lists = [
         "\n".join(f"{count}. {_quoted(point)}" for count, point in enumerate(points, start=1))

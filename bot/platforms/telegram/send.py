@@ -2,6 +2,7 @@
 
 import json
 from datetime import datetime, timedelta
+from typing import Any
 
 import structlog
 from telegram import Bot
@@ -30,6 +31,7 @@ UNTIL_ALONE = timedelta(minutes=1)
 # What Telegram says where it does not carry out a send, in lower case. Some of it is its own, some the Bot API's:
 # https://github.com/tdlib/telegram-bot-api (Client.cpp), https://core.telegram.org/method/messages.sendMessage
 _TOPIC_CLOSED = ("message thread not found", "topic_closed", "topic_deleted", "topic_id_invalid")
+_UNCHANGED = ("message is not modified",)
 _UNPARSED = ("can't parse entities",)
 _TOO_LONG = ("message is too long", "message_too_long", "request entity too large")
 _NOT_FOUND = ("chat not found", "peer_id_invalid", "channel_private", "channel_invalid")
@@ -87,23 +89,38 @@ async def post(bot: Bot, address: str, payload: str, *, is_paid: bool = False) -
 async def _send(bot: Bot, address: str, payload: str, *, is_paid: bool) -> str:
     """The message's id. Raises TelegramError, and ValueError or KeyError for what is no payload of ours."""
     chat, _, topic = address.partition(":")
-    content = json.loads(payload)
-    keyboard = [
-        [{"text": each["label"], "callback_data": each["action"]} for each in row] for row in content["buttons"]
-    ]
     parameters = {
         "chat_id": int(chat),
         "message_thread_id": int(topic) if topic and int(topic) != GENERAL_TOPIC else None,
-        "text": content["text"],
-        "parse_mode": content.get("parse_mode", ParseMode.HTML),
-        "link_preview_options": {"is_disabled": True},
-        "reply_markup": {"inline_keyboard": keyboard} if keyboard else None,
         "allow_paid_broadcast": is_paid or None,
+        **_content(payload),
     }
     # `bot.send_message` takes 2.5 times as long, most of it to make objects of the answer, of which we need one number.
     # Spelt as usual the library would advise to take it all the same.
     answer = await bot.do_api_request("send_Message", parameters)
     return str(answer["message_id"])
+
+
+async def replace(bot: Bot, chat: int, message: int, payload: str) -> None:
+    """Put a payload in a message's place; that it says so already is fine. Raises TelegramError."""
+    try:
+        await bot.do_api_request("edit_Message_Text", {"chat_id": chat, "message_id": message, **_content(payload)})
+    except BadRequest as error:
+        if not _says(error, _UNCHANGED):
+            raise
+
+
+def _content(payload: str) -> dict[str, Any]:
+    content = json.loads(payload)
+    keyboard = [
+        [{"text": each["label"], "callback_data": each["action"]} for each in row] for row in content["buttons"]
+    ]
+    return {
+        "text": content["text"],
+        "parse_mode": content.get("parse_mode", ParseMode.HTML),
+        "link_preview_options": {"is_disabled": True},
+        "reply_markup": {"inline_keyboard": keyboard} if keyboard else None,
+    }
 
 
 def classify(error: Exception, address: str, payload: str) -> Outcome:  # noqa: PLR0911 -- a table, a return a row

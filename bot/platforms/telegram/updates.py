@@ -10,7 +10,7 @@ from typing import Any
 from weakref import WeakValueDictionary
 
 import structlog
-from telegram import Chat, ChatMember, ChatMemberUpdated, Update
+from telegram import CallbackQuery, Chat, ChatMember, ChatMemberUpdated, Update
 from telegram.error import Conflict, InvalidToken, RetryAfter, TelegramError
 from telegram.ext import Application, BaseUpdateProcessor, TypeHandler
 
@@ -23,7 +23,7 @@ from bot.platforms.telegram import webhook
 from bot.platforms.telegram.incoming import incoming_of
 from bot.platforms.telegram.render import render
 from bot.platforms.telegram.request import AiohttpRequest
-from bot.platforms.telegram.send import UNTIL_REPAIRED, pause, post
+from bot.platforms.telegram.send import UNTIL_REPAIRED, pause, post, replace
 
 LONG_POLL = timedelta(seconds=30)
 FIRST_RETRY = timedelta(seconds=1)
@@ -225,7 +225,7 @@ class TelegramUpdates:
                     await update.callback_query.answer()
             incoming = incoming_of(update, self._application.bot)
             reply = await self._answer(incoming) if incoming else None
-            if incoming and reply:
+            if incoming and reply and not await self._replaced(update.callback_query, reply):
                 await self._reply(incoming.address, reply)
         except Exception:
             log.exception("telegram.update_failed", update=update.update_id)
@@ -239,6 +239,22 @@ class TelegramUpdates:
             await self._left(str(chat.id), "not a member of the chat")
         else:
             await self._joined(str(chat.id))
+
+    async def _replaced(self, pressed: CallbackQuery | None, reply: Reply) -> bool:
+        """Put an answer in the place of the message whose button was pressed; False where that cannot be."""
+        if pressed is None or pressed.message is None or not reply.in_place:
+            return False
+        payloads = render(reply)
+        if len(payloads) != 1:
+            return False
+        chat, message = pressed.message.chat.id, pressed.message.message_id
+        try:
+            async with self._turn(str(chat)):
+                await replace(self._application.bot, chat, message, payloads[0])
+        except TelegramError as error:
+            log.info("telegram.not_replaced", address=str(chat), reason=error.message)
+            return False
+        return True
 
     async def _reply(self, address: str, reply: Reply) -> None:
         for payload in render(reply):

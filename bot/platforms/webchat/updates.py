@@ -10,8 +10,9 @@ from markupsafe import Markup
 
 from bot.cards.plain import plain
 from bot.cards.reply import Reply
+from bot.chats import Chat
 from bot.clock import Clock
-from bot.commands.request import LONGEST_TEXT, Incoming, Sender
+from bot.commands.request import IN_PLACE, LONGEST_TEXT, Incoming, Sender
 from bot.platforms.webchat.render import render
 from bot.platforms.webchat.send import Listeners
 from bot.storage import chats, threads
@@ -40,32 +41,60 @@ class WebChat:
 
     async def say(self, thread: str, text: str) -> Said:
         """Take in a text and answer it; what was said, as stored. Raises TooLong and NoSuchThread."""
-        return await self._hear(thread, text, text=text)
+        chat = await self._chat(thread, text)
+        return await self._hear(chat, text, lambda: self._answer(_incoming(chat, text=text)))
 
-    async def press(self, thread: str, action: str) -> Said:
-        """Take in a pressed Button's action and answer it; the press, as stored. Raises TooLong and NoSuchThread."""
-        return await self._hear(thread, action.replace(":", " ", 1), action=action)
+    async def press(self, thread: str, action: str, message: int | None = None) -> Said:
+        """Take in a pressed Button's action and answer it. Raises TooLong and NoSuchThread.
 
-    async def _hear(self, thread: str, shown: str, *, text: str = "", action: str = "") -> Said:
-        if len(shown) > LONGEST_TEXT:
-            raise TooLong(len(shown))
+        Returns the press as stored, or, where the answer takes its place, the message that the Button stood under.
+        """
+        chat = await self._chat(thread, action)
+        shown, incoming = action.replace(":", " ", 1), _incoming(chat, action=action)
+        if message is None or action.partition(":")[0] not in IN_PLACE:
+            return await self._hear(chat, shown, lambda: self._answer(incoming))
+        reply = await self._answer(incoming)
+        replaced = await self._replaced(chat, message, reply) if reply is not None and reply.in_place else None
+        return replaced or await self._hear(chat, shown, lambda: _known(reply))
+
+    async def _chat(self, thread: str, said: str) -> Chat:
+        if len(said) > LONGEST_TEXT:
+            raise TooLong(len(said))
+        async with self._database.read() as connection:
+            chat = await chats.find(connection, "web", thread)
+        if chat is None:
+            raise NoSuchThread(thread)
+        return chat
+
+    async def _hear(self, chat: Chat, shown: str, answer: Callable[[], Awaitable[Reply | None]]) -> Said:
         key = uuid4().hex
         html = Markup('<p class="text">{}</p>').format(plain(shown))
         async with self._database.write() as connection:
-            chat = await chats.find(connection, "web", thread)
-            if chat is None:
-                raise NoSuchThread(thread)
             said = await threads.say(connection, chat.id, "person", key, html, self._clock.now())
         self._listeners.wake(chat.id)
-        reply = await self._answer(
-            Incoming("web", thread, chat.title, is_group=False, sender=Sender("local", "you"), text=text, action=action)
-        )
+        reply = await answer()
         if reply is not None:
             async with self._database.write() as connection:
                 for number, payload in enumerate(render(reply)):
                     await threads.say(connection, chat.id, "bot", f"{key}:{number}", payload, self._clock.now())
             self._listeners.wake(chat.id)
         return said
+
+    async def _replaced(self, chat: Chat, message: int, reply: Reply) -> Said | None:
+        payloads = render(reply)
+        if len(payloads) != 1:
+            return None
+        async with self._database.write() as connection:
+            return await threads.replace(connection, chat.id, message, payloads[0])
+
+
+async def _known(reply: Reply | None) -> Reply | None:
+    return reply
+
+
+def _incoming(chat: Chat, *, text: str = "", action: str = "") -> Incoming:
+    sender = Sender("local", "you")
+    return Incoming("web", chat.address, chat.title, is_group=False, sender=sender, text=text, action=action)
 
 
 def slug_of(name: str) -> str:

@@ -55,6 +55,8 @@ function say(state, isOn, text) {
 
 async function submit(form, submitter) {
   const body = new FormData(form, submitter);
+  const message = submitter?.closest(".message");
+  if (message) body.append("message", message.id.slice(1));
   const typed = form.id === "say" ? composer.value : "";
   if (typed) composer.value = "";
   if (submitter) submitter.disabled = true;
@@ -64,6 +66,8 @@ async function submit(form, submitter) {
     // Not form.action: that is the button of this name.
     const answer = await fetch(form.getAttribute("action"), { method: "POST", body, headers: { "X-Requested-With": "fetch" } });
     if (!answer.ok) failure = await answer.text();
+    // The message that the button stood under has become another.
+    else if (answer.status === 200) message.outerHTML = await answer.text();
   } catch {
     failure = note.dataset.failed;
   }

@@ -5,6 +5,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from pydantic import ValidationError
 from rich import box
 from rich.console import Console
 from rich.progress import BarColumn, DownloadColumn, Progress, TaskID, TextColumn, TransferSpeedColumn
@@ -19,7 +20,7 @@ from bot.summaries.models import Model, ModelError, pair_of
 
 @dataclass(frozen=True, slots=True)
 class Found:
-    """A model's folder; `model` is None where it cannot be used, and `state` says why. `is_set`: it is the one in use."""
+    """A model's folder; `model` is None where it cannot be used, and `state` says why. `is_set`: it is the one used."""
 
     pair: str
     where: Path
@@ -50,7 +51,12 @@ def _one(settings: Translation, pair: str) -> Found:
 
 async def fetch_model(settings: Settings, to: str | None, console: Console) -> Model:
     """Fetch the model into the set language, or into another one, under a bar of progress. Raises ModelError."""
-    wanted = Translation.model_validate(settings.translation.model_dump() | ({"to": to} if to else {}))
+    try:
+        wanted = Translation(**settings.translation.model_dump() | ({"to": to} if to else {}))
+    except ValidationError:
+        raise ModelError(
+            f'--to {to}: is no language to translate English into; write for example "zh" or "ja".'
+        ) from None
     columns = (TextColumn("{task.description}"), BarColumn(), DownloadColumn(), TransferSpeedColumn())
     tasks: dict[str, TaskID] = {}
     with Progress(*columns, console=console) as progress:

@@ -1,4 +1,4 @@
-"""Fetching a translation model: resumed, verified, unpacked, put in place at once; and by itself where it is missing."""
+"""Fetching a translation model: resumed, verified, unpacked, put in place at once; by itself where it is missing."""
 
 import asyncio
 import gzip

@@ -47,7 +47,7 @@ class FirefoxTranslator:
         self._turn = asyncio.Lock()
         self._thread = ThreadPoolExecutor(1, thread_name_prefix="translation")
         self._loaded: _Loaded | None = None
-        self._unfit: tuple[Model, ModelError] | None = None
+        self._unfit: tuple[Model, str] | None = None
         self._fault: str | None = None
 
     @property
@@ -84,18 +84,24 @@ class FirefoxTranslator:
                     return await loop.run_in_executor(self._thread, self._work, text)
             except TimeoutError:
                 log.warning("translation.stuck", characters=len(text))
-            except ModelError as error:
-                self._tell(error)
-            return None
+                return None
 
-    def _tell(self, error: ModelError) -> None:
-        if self._fault != str(error):
-            self._fault = str(error)
-            log.warning("translation.unusable", reason=self._fault)
-
-    # What follows runs in the thread.
+    # What follows runs in the thread. No error may leave it: with it would go the frames that hold the engine, to be
+    # dropped in another thread.
 
     def _work(self, text: str) -> str | None:
+        try:
+            return self._translated(text)
+        except ModelError as error:
+            self._tell(str(error))
+            return None
+
+    def _tell(self, fault: str) -> None:
+        if self._fault != fault:
+            self._fault = fault
+            log.warning("translation.unusable", reason=fault)
+
+    def _translated(self, text: str) -> str | None:
         started = time.monotonic()
         loaded = self._current()
         late_at = time.monotonic() + self._longest_work
@@ -115,12 +121,12 @@ class FirefoxTranslator:
         except ModelError as error:
             if self._loaded is None:
                 raise
-            self._tell(error)
+            self._tell(str(error))
         return self._loaded
 
     def _load(self, model: Model) -> _Loaded:
         if self._unfit and self._unfit[0] == model:
-            raise self._unfit[1]
+            raise ModelError(self._unfit[1])
         from fxtranslate import Translator  # 4 MB of native code, which only a process that translates needs
 
         try:
@@ -134,7 +140,7 @@ class FirefoxTranslator:
                     f"[translation] folder: {model.folder} is no model that fxtranslate reads ({what}). {models.FIX}"
                 ) from None
         except ModelError as error:
-            self._unfit = (model, error)
+            self._unfit = (model, str(error))
             raise
         return _Loaded(model, lru_cache(_SENTENCES_KEPT)(lambda sentence: self._say(engine.translate_long, sentence)))
 

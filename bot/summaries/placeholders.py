@@ -57,7 +57,7 @@ _LITERAL = re.compile(
     r"|(?:arxiv:|doi:)\s?[\w./-]*\w|\b10\.\d{4,9}/[\w./()-]*\w"
     r"|\\cite\w*\*?(?:\[[^\]]*\])*\{[^{}]*\}"
     r"|\[[0-9]{1,4}(?:\s?[,;–-]\s?[0-9]{1,4})*\]"
-    r"|\([A-Z][^()]{1,80}\b(?:19|20)[0-9]{2}[a-z]?\)"
+    r"|(?-i:\([A-Z][^()]{1,80}\b(?:19|20)[0-9]{2}[a-z]?\))"
     # A command of LaTeX with its arguments, or one sign of text with a backslash before it.
     r"|\\[A-Za-z]+\*?(?:\[[^\]\n]{0,80}\])?(?:\{[^{}]*\})*|\\[^\w\s](?:\{[^{}]*\})?"
     + "".join(f"|(?-i:{form.pattern.pattern})" for form in FORMS),

@@ -333,7 +333,9 @@ async def test_a_model_that_fails_inside_is_survived(tmp_path: Path) -> None:
     put_record(home)
     async with a_translator(tmp_path) as translator:
         assert await translator.translate(["We propose 我们提出了"]) == [None]
-        assert await translator.translate(["We like it."]) == [None]
+        assert translator.fault is not None
+        assert "failed at a sentence (PanicException)" in translator.fault
+        assert await translator.translate(["We like it."]) != [None]
 
 
 def test_a_glossary_that_cannot_be_read_is_told_at_once(tmp_path: Path) -> None:

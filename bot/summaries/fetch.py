@@ -30,7 +30,6 @@ TRIES = 4
 LONGEST_FETCH = 3 * 60 * 60.0
 """Seconds for a whole model."""
 
-_CHUNK = 2**18
 
 FIRST_REST, LONGEST_REST = 60.0, 6 * 60 * 60.0
 """Seconds between two automatic fetches, twice as long after each failure."""
@@ -222,7 +221,7 @@ async def _arrive(fetching: _Fetching, file: File, arriving: Path) -> None:
             raise _BrokenOffError("what was here is no part of it")
         opened = await asyncio.to_thread(arriving.open, "ab" if here else "wb")
         try:
-            async for chunk in response.aiter_raw(_CHUNK):
+            async for chunk in response.aiter_raw():
                 here += len(chunk)
                 if here > (file.packed_size or LARGEST):
                     raise _too_large(fetching.settings, file, file.packed_size or LARGEST)

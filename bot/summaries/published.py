@@ -24,7 +24,7 @@ AGAIN = "Check the address and the network, and run: paperwire models fetch"
 
 
 class _Attachment(BaseModel):
-    location: str = Field(pattern=r"^[A-Za-z0-9][\w./-]{0,300}$")
+    location: str = Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9_./-]*$", max_length=300)
     hash: Sha256 | None = None
     size: int | None = Field(None, ge=1, le=LARGEST)
 

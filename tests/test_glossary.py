@@ -99,6 +99,24 @@ def test_an_operators_own_terms_come_before_the_bundled_ones(tmp_path: Path) -> 
     assert [piece.shown for piece in both.find("attention of a zyzzyva in a manifold")] == ["关注力", "象鼻虫", "流形"]
 
 
+@pytest.mark.parametrize(
+    ("text", "shown"),
+    [
+        ("It has attracted significant attention.", ["广泛关注"]),
+        ("Attention is all you need", ["注意力"]),
+        ("a power transformer in the grid", ["电力变压器"]),
+        ("the conformal bootstrap", ["共形自举"]),
+        ("the extracellular matrix", ["细胞外基质"]),
+    ],
+)
+def test_a_word_of_two_meanings_is_told_by_its_neighbours(text: str, shown: list[str]) -> None:
+    assert [piece.shown for piece in load("zh").find(text)] == shown
+
+
+def test_simplified_chinese_has_the_same_glossary_under_both_names() -> None:
+    assert load("zh-Hans") == load("zh")
+
+
 def test_a_language_without_a_bundled_glossary_has_an_empty_one() -> None:
     assert load("de").find("attention") == []
 

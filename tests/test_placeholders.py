@@ -1,7 +1,7 @@
 """What must not change through a translation: what is set aside, and how it comes back."""
 
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from bot.summaries.placeholders import (
@@ -100,6 +100,9 @@ ODD = st.text(st.sampled_from("abXx19 []$\\{}`-_.,%()@/:~\n人é"), max_size=60)
 
 
 @pytest.mark.parametrize("form", FORMS, ids=lambda form: form.before)
+@example(text="A0/X0")
+@example(text="X0/0A0")
+@example(text="$a$5 and 5$a$, X$a$, [$a$]")
 @given(text=st.one_of(st.text(max_size=80), ODD, SIGNS))
 def test_protecting_and_restoring_is_the_identity_for_any_text(form: Form, text: str) -> None:
     for layers in (

@@ -1,6 +1,7 @@
 """Translation: a text sentence by sentence, whatever must not change kept, and no half truth."""
 
 import asyncio
+import time
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from pathlib import Path
@@ -9,7 +10,7 @@ from typing import Any
 import pytest
 
 from bot.summaries.firefox import FirefoxTranslator
-from bot.summaries.glossary import GlossaryError, glossary
+from bot.summaries.glossary import GlossaryError, glossary, load
 from bot.summaries.models import RECORD
 from bot.summaries.translation import LONGEST, translated
 from tests.toy import MODEL, SENTENCES, SOURCE, TARGET, digest, put_model, put_record, settings
@@ -119,6 +120,15 @@ def test_another_language_is_a_setting() -> None:
     )
 
 
+@pytest.mark.parametrize(
+    "bit", ["a", "A", "1", "a-", "$", "\\a{", "\\cite[", "(A", "[1,", "X1 ", "a@", "it's ", "1,111", "我"]
+)
+def test_a_hostile_text_takes_no_longer_than_its_length(bit: str) -> None:
+    started = time.perf_counter()
+    translated((bit * LONGEST)[:LONGEST], lambda sentence: f"我们{sentence}", load("zh"), "zh")
+    assert time.perf_counter() - started < 2
+
+
 # With the toy model.
 
 
@@ -185,9 +195,10 @@ async def test_a_text_that_is_cancelled_leaves_the_next_one_its_turn(tmp_path: P
         assert await waiting[4] == [chinese]
 
 
-async def test_a_text_has_so_much_time_and_no_more(tmp_path: Path) -> None:
+@pytest.mark.parametrize("seconds", [-1, -5], ids=["between its sentences", "while a thread is stuck"])
+async def test_a_text_has_so_much_time_and_no_more(tmp_path: Path, seconds: float) -> None:
     put_model(tmp_path)
-    translator = FirefoxTranslator(settings(tmp_path), longest_work=-1)
+    translator = FirefoxTranslator(settings(tmp_path), longest_work=seconds)
     assert await translator.translate(list(SENTENCES)) == [None] * len(SENTENCES)
     await translator.close()
 

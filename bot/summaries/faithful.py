@@ -57,7 +57,7 @@ LANGUAGES: dict[str, Language] = {
 LEAST_SHARE = 0.5
 """Of a translation's letters that are of the language's own script. Names and formulas are not counted."""
 
-_WORDS_LEFT = re.compile(r"(?:[A-Za-z]{2,}[\s,]+){3}[A-Za-z]{2,}")
+_WORDS_LEFT = re.compile(r"(?<![A-Za-z])(?:[A-Za-z]{2,}[\s,]+){3}[A-Za-z]{2,}")
 _LOOP = re.compile(r"(.)\1{7}|(.{2,40}?)\2{3}", re.S)
 _LATIN = re.compile(r"[A-Za-z]")
 _SHORT = 12

@@ -32,6 +32,8 @@ _IRREGULAR = {
     **{"analyses": "analysis", "hypotheses": "hypothesis", "syntheses": "synthesis", "bases": "basis"},
     **{"spectra": "spectrum", "quanta": "quantum", "phenomena": "phenomenon", "criteria": "criterion", "data": "data"},
     **{"bacteria": "bacterium", "genera": "genus", "nuclei": "nucleus", "loci": "locus", "stimuli": "stimulus"},
+    **{"bias": "bias", "biases": "bias", "gas": "gas", "gases": "gas", "viruses": "virus", "caches": "cache"},
+    **{"sheaves": "sheaf", "supernovae": "supernova", "lens": "lens"},
     **{"mice": "mouse", "axes": "axis", "diagnoses": "diagnosis", "prostheses": "prosthesis", "lenses": "lens"},
 }
 
@@ -139,7 +141,7 @@ def load(to: str, own: str = "") -> Glossary:
 
     Raises GlossaryError.
     """
-    bundled = FOLDER / f"en-{to}.tsv"
+    bundled = FOLDER / f"en-{to.removesuffix('-Hans')}.tsv"
     sources = [parse(bundled.read_text("utf-8"), bundled.name)] if bundled.exists() else []
     if own:
         where = f"[translation] glossary: {own}"

@@ -53,7 +53,7 @@ _LITERAL = re.compile(
     r"`[^`\n]{1,200}`"  # code
     r"|\\(?:url|href|texttt|verb)\*?\{[^{}]*\}(?:\{[^{}]*\})?"
     r"|(?:https?://|www\.)[^\s<>\"{}|^`\[\]]*[^\s<>\"{}|^`\[\].,;:!?)'*]"
-    r"|[\w.+-]+@[\w-]+(?:\.[\w-]+)+"
+    r"|(?<![\w.+-])[\w.+-]+@[\w-]+(?:\.[\w-]+)+"
     r"|(?:arxiv:|doi:)\s?[\w./-]*\w|\b10\.\d{4,9}/[\w./()-]*\w"
     r"|\\cite\w*\*?(?:\[[^\]]*\])*\{[^{}]*\}"
     r"|\[[0-9]{1,4}(?:\s?[,;–-]\s?[0-9]{1,4})*\]"
@@ -66,8 +66,8 @@ _LITERAL = re.compile(
 _TOKEN = re.compile(r"[A-Za-z0-9]+(?:[-_.+/][A-Za-z0-9]+)*")
 _PART = re.compile(r"[A-Za-z0-9]+")
 _NUMBER = re.compile(
-    r"(?:(?<![\w.,)\]%])[-−+±~≈])?[0-9]+(?:[.,][0-9]+)*(?:\s?(?:thousand|million|billion|trillion)\b)?"
-    r"(?:\s?(?:\\?%|‰|°C?|[x×]\b|percent\b(?!age)))?[A-Za-z]*"
+    r"(?:(?<![\w.,)\]%])[-−+±~≈])?(?<![A-Za-z0-9])[0-9]+(?:[.,][0-9]+)*(?:\s?(?:thousand|million|billion|trillion)\b)?"
+    r"(?:\s?(?:\\?%|‰|°C?|[x×]\b|percent\b(?!age)))?[A-Za-z0-9]*"
 )
 _HAN = re.compile("[一-鿿]")
 _ALNUM = frozenset("ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789")
@@ -103,6 +103,8 @@ def names(text: str) -> Iterator[Piece]:
             # "Llama-3", "Mamba-2", "U-Net": a capital takes the figure or the capital after the hyphen along.
             if part[0][0].isupper() and (after[0][0].isdigit() or (len(part[0]) == 1 and after[0][0].isupper())):
                 kept[index] = kept[index + 1] = True
+            # "k-NN"
+            kept[index] |= kept[index + 1] and len(part[0]) == 1
         start = None
         for index, part in enumerate(parts):
             # A figure between or behind kept parts belongs to them: "Qwen2.5-7B", "GPT-4".

@@ -5,7 +5,7 @@ brings everything back and passes the checks. A text with one sentence that cann
 """
 
 import re
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from typing import Protocol
 
 from bot.cards.latex import math_spans
@@ -34,6 +34,7 @@ Say = Callable[[str], str]
 
 _STYLED = re.compile(r"\\(?:emph|text(?:bf|it|sc|sl|sf|rm|up|md|normal)|underline|uline)\{([^{}]*)\}")
 _TIE = re.compile(r"(?<![/\s\\])~(?=[^\s/])")
+_RANGE = re.compile(r"(?<=[0-9%])--(?=[0-9])")
 _WORD = re.compile(r"[A-Za-z]{2}")
 _BLANK_WANTED = re.compile(r"(?<=[一-鿿])(?=[A-Za-z0-9$\\])|(?<=[A-Za-z0-9$%}])(?=[一-鿿])")
 _BLANK_UNWANTED = re.compile(r"(?<=[一-鿿，。；：！？、）”]) +(?=[一-鿿，。；：！？、（“])")
@@ -86,7 +87,7 @@ def _one(sentence: str, say: Say, glossary: Glossary, language: Language) -> str
     return None
 
 
-def _attempts(sentence: str, glossary: Glossary, language: Language) -> list[tuple[Form, list[Piece]]]:
+def _attempts(sentence: str, glossary: Glossary, language: Language) -> Iterator[tuple[Form, list[Piece]]]:
     """What is set aside, the best for the language first and the surest for the facts last.
 
     Numbers are left in at first: models copy figures, a sentence keeps its grammar around them, and the check sees
@@ -94,20 +95,21 @@ def _attempts(sentence: str, glossary: Glossary, language: Language) -> list[tup
     """
     fixed, named, numbers = literals(sentence), list(names(sentence)), list(figures(sentence))
     terms = glossary.find(sentence)
-    layers = (
-        (FORMS[0], apart(fixed, terms, named)),
-        (FORMS[1], apart(fixed, terms, named, numbers)),
-        (FORMS[0], apart(fixed, named)),
-        (FORMS[0], apart(fixed, named, numbers)),
-    )
-    return [(form, pieces if language.joint else joined(sentence, pieces)) for form, pieces in layers]
+    for form, layers in (
+        (FORMS[0], (fixed, terms, named)),
+        (FORMS[1], (fixed, terms, named, numbers)),
+        (FORMS[0], (fixed, named)),
+        (FORMS[0], (fixed, named, numbers)),
+    ):
+        pieces = apart(*layers)
+        yield form, pieces if language.joint else joined(sentence, pieces)
 
 
 def _prose(text: str) -> str:
-    """The text without what LaTeX only sets otherwise: emphasis, and blanks that do not break."""
+    """The text without what LaTeX only sets otherwise: emphasis, blanks that do not break, dashes of ranges."""
     done, parts = 0, []
     for start, end in [*math_spans(text), (len(text), len(text))]:
-        parts += [_TIE.sub(" ", _STYLED.sub(r"\1", text[done:start])), text[start:end]]
+        parts += [_RANGE.sub("–", _TIE.sub(" ", _STYLED.sub(r"\1", text[done:start]))), text[start:end]]
         done = end
     return "".join(parts)
 

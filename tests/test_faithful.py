@@ -42,6 +42,8 @@ CHINESE = LANGUAGES["zh"]
         ("A walk of 3 km.", "步行3千米。", None),
         ("On two sets.", "在2个数据集上。", None),
         ("On two sets.", "在3个数据集上。", "numbers"),
+        ("In May 2025 it began.", "它始于2025年5月。", None),
+        ("In 2025 it may begin.", "它可能始于2025年5月。", "numbers"),
         ("It is 2 or 2.", "是2。", "numbers"),
     ],
 )

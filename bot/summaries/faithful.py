@@ -71,9 +71,13 @@ _SOURCE_NUMBER = re.compile(
 )
 _SPELT = {
     **{"one": 1, "two": 2, "three": 3, "four": 4, "five": 5, "six": 6, "seven": 7, "eight": 8, "nine": 9, "ten": 10},
-    **{"eleven": 11, "twelve": 12},
-    **{"first": 1, "second": 2, "third": 3, "fourth": 4, "once": 1, "twice": 2, "both": 2, "half": 2, "a": 1, "an": 1},
+    **{"eleven": 11, "twelve": 12, "dozen": 12, "a": 1, "an": 1, "single": 1, "half": 2, "both": 2, "pair": 2},
+    **{"first": 1, "second": 2, "third": 3, "fourth": 4, "once": 1, "twice": 2, "double": 2, "triple": 3},
+    **{"twofold": 2, "threefold": 3, "fourfold": 4},
 }
+_MONTHS = ["January", "February", "March", "April", "May", "June", "July", "August"]
+_MONTHS += ["September", "October", "November", "December"]
+_NUMBER_OF = _SPELT | {month: number for number, month in enumerate(_MONTHS, 1)}
 
 
 @dataclass(frozen=True, slots=True)
@@ -108,7 +112,7 @@ def _is_in_script(text: str, language: Language) -> bool:
 def same_numbers(source: str, translation: str, language: Language) -> bool:
     """Whether all numbers of an English text are in its translation, with sign, scale and percent, and no others.
 
-    A small number that English spells ("two datasets") may be a figure in the translation.
+    A small number or a month that English spells ("two datasets", "in May") may be a figure in the translation.
     """
     left = _translated(translation, language)
     for wanted in _english(source, language):
@@ -123,7 +127,8 @@ def same_numbers(source: str, translation: str, language: Language) -> bool:
         if found is None:
             return False
         left.remove(found)
-    spelt = {Decimal(_SPELT[word]) for word in re.findall(r"[a-z]+", source.lower()) if word in _SPELT}
+    words = re.findall(r"[A-Za-z]+", source)
+    spelt = {Decimal(_NUMBER_OF[form]) for word in words for form in (word, word.lower()) if form in _NUMBER_OF}
     return all(number.values & spelt for number in left)
 
 

@@ -30,7 +30,7 @@ LONGEST = 5_000
 """Characters. arXiv's longest abstract has under 3,000."""
 
 Say = Callable[[str], str]
-"""Says one sentence in the other language. Takes some 2.4 ms a word; in another thread than the event loop's."""
+"""Says one sentence in the other language. Takes some 2.4 ms a token; in another thread than the event loop's."""
 
 _STYLED = re.compile(r"\\(?:emph|text(?:bf|it|sc|sl|sf|rm|up|md|normal)|underline|uline)\{([^{}]*)\}")
 _TIE = re.compile(r"(?<![/\s\\])~(?=[^\s/])")

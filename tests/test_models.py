@@ -215,6 +215,29 @@ async def test_what_unpacks_to_something_else_than_the_record_says_is_refused(
     assert not list((tmp_path / "en-zh.part").glob("*.zst.part"))
 
 
+@pytest.mark.parametrize("packing", [".zst", ".gz"])
+async def test_what_cannot_be_unpacked_is_refused_though_its_hash_is_right(
+    publisher: ModelsStub, tmp_path: Path, clock: HandClock, packing: str
+) -> None:
+    publisher.publish(TOY, packing=packing)
+    body = publisher.published.bodies[publisher.path_of(MODEL)][:-100]
+    publisher.published.bodies[publisher.path_of(MODEL)] = body
+    (record,) = (record for record in publisher.published.records if record["name"] == MODEL)
+    record["attachment"] |= {"hash": hashlib.sha256(body).hexdigest(), "size": len(body)}
+    with pytest.raises(ModelError, match="has not the SHA-256"):
+        await fetch(of(publisher, tmp_path), clock)
+    assert not (tmp_path / "en-zh").exists()
+
+
+@pytest.mark.parametrize("packing", [".zst", ".gz"])
+async def test_what_unpacks_to_more_than_its_record_says_is_refused(
+    publisher: ModelsStub, tmp_path: Path, clock: HandClock, packing: str
+) -> None:
+    publisher.publish(TOY, packing=packing, decompressedSize=1000)
+    with pytest.raises(ModelError, match="is larger than 1000 bytes"):
+        await fetch(of(publisher, tmp_path), clock)
+
+
 async def test_a_file_that_is_larger_than_its_record_says_is_refused(
     publisher: ModelsStub, tmp_path: Path, clock: HandClock
 ) -> None:

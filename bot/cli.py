@@ -193,6 +193,29 @@ def void_messages(
     _finish(_void(_settings(config or context.obj), numbers, chat, is_sure=yes))
 
 
+models = typer.Typer(invoke_without_command=True, help="List the models of the machine translation, or fetch one.")
+app.add_typer(models, name="models")
+
+
+@models.callback()
+def list_models(context: typer.Context, config: ConfigOption = None) -> None:
+    """`paperwire models` without a further word: which are there, whether each is whole, how large, and where."""
+    if context.invoked_subcommand is not None:
+        context.obj = config
+        return
+    _finish(_show_models(_settings(config)))
+
+
+@models.command("fetch")
+def fetch_model(
+    context: typer.Context,
+    to: Annotated[str | None, typer.Option("--to", help="Language; without it the one in [translation] to.")] = None,
+    config: ConfigOption = None,
+) -> None:
+    """Fetch a translation model, or go on with a fetch that was broken off."""
+    _finish(_fetch_model(_settings(config or context.obj), to))
+
+
 def _settings(config: Path | None) -> "Settings":
     from bot.config import ConfigError, load_settings
     from bot.log import configure_logging
@@ -336,6 +359,26 @@ def _report(changed: "Changed", done: str) -> None:
 
 def _messages(count: int) -> str:
     return "1 message" if count == 1 else f"{count} messages"
+
+
+async def _show_models(settings: "Settings") -> None:
+    from rich.console import Console
+
+    from bot import models_desk
+
+    found = await models_desk.overview(settings)
+    Console(highlight=False).print(models_desk.as_table(found))
+    if any(each.is_set and each.model is None for each in found):
+        raise typer.Exit(1)
+
+
+async def _fetch_model(settings: "Settings", to: str | None) -> None:
+    from rich.console import Console
+
+    from bot import models_desk
+
+    model = await models_desk.fetch_model(settings, to, Console(stderr=True))
+    typer.echo(f"{model.folder} holds {model.name}, verified, of {model.size / 1024**2:.1f} MB.")
 
 
 async def _examine(settings: "Settings") -> None:

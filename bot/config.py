@@ -33,6 +33,8 @@ _WANTED = {
     "bool_type": "write true or false",
     "bool_parsing": "write true or false",
     "tuple_type": 'write a list, such as ["cs.CL", "cs.CV"]',
+    "path_type": 'write a path in quotes, such as "data/models"',
+    "dict_type": 'write a table, such as { "file" = "its SHA-256" }',
     "model_type": "write it as a section, with its keys below",
 }
 
@@ -77,6 +79,18 @@ def _webhook_url(url: str) -> str:
     if url and not url.startswith("https://") and not re.match(r"http://(localhost|127\.0\.0\.1)[:/]", url):
         raise ValueError("is no https:// address, and Telegram calls no other")
     return url.rstrip("/")
+
+
+def _target_language(code: str) -> str:
+    if not re.fullmatch(r"[a-z]{2,3}(-[A-Z][a-z]{3})?", code) or code == "en":
+        raise ValueError('is no language to translate English into; write for example "zh", "ja" or "de"')
+    return code
+
+
+def _pins(pins: dict[str, str]) -> dict[str, str]:
+    if any(not re.fullmatch(r"[0-9a-f]{64}", digest) for digest in pins.values()):
+        raise ValueError('needs a SHA-256 for each file: { "model.enzh.intgemm.alphas.bin" = "64 letters of 0-9 a-f" }')
+    return pins
 
 
 Zone = Annotated[str, AfterValidator(_zone)]
@@ -178,6 +192,27 @@ class Llm(_Section):
     model: str = ""
 
 
+class Translation(_Section):
+    """Machine translation of summaries on this machine, with the models of Firefox; no key is needed."""
+
+    enabled: bool = True
+    to: Annotated[str, AfterValidator(_target_language)] = "zh"
+    folder: Path = Path("data/models")
+    """Where the models are: `<folder>/en-zh/`. One that is there already is used without any network."""
+    download: bool = True
+    """Fetch a missing model by itself; False: `paperwire models fetch` alone does."""
+    mirror: Url = ""
+    """A web server's copy of `folder`; empty: Mozilla's records and files, below."""
+    records_url: Url = (
+        "https://firefox.settings.services.mozilla.com/v1/buckets/main/collections/translations-models-v2/records"
+    )
+    files_url: Url = "https://firefox-settings-attachments.cdn.mozilla.net"
+    glossary: str = ""
+    """A file of terms of one's own: English, tab, translation; they come before the bundled ones."""
+    pins: Annotated[dict[str, str], AfterValidator(_pins)] = {}
+    """SHA-256 by file name, unpacked: any other content is refused, whatever a record says."""
+
+
 class Digest(_Section):
     """What a new chat starts with."""
 
@@ -218,6 +253,7 @@ class Settings(BaseSettings):
     telegram: Telegram = Telegram()
     discord: Discord = Discord()
     llm: Llm = Llm()
+    translation: Translation = Translation()
     digest: Digest = Digest()
     access: AccessRules = AccessRules()
     log: Log = Log()

@@ -20,12 +20,16 @@ class Takeaway:
 
 @dataclass(frozen=True, slots=True)
 class Provenance:
-    """Who wrote a Summary: the engine, its version, the model if any, and when (aware UTC)."""
+    """Who wrote a Summary: the engine, its version, the model if any, and when (aware UTC).
+
+    `translator`: which machine translated some of it, such as `firefox en-zh 3.0`; None: none did.
+    """
 
     engine: Literal["extract", "hand", "model"]
     version: str
     written_at: datetime
     model: str | None = None
+    translator: str | None = None
 
 
 @dataclass(frozen=True, slots=True)

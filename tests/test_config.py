@@ -25,6 +25,11 @@ EXAMPLE = Path(__file__).parents[1] / "config.example.toml"
         ('[web]\nhost = ["a"]', ["[web] host", "in quotes"]),
         ('[arxiv]\ndefault_categories = "cs.CL"', ["[arxiv] default_categories", "write a list"]),
         ('[arxiv]\nfeed_url = "ftp://x"', ["[arxiv] feed_url", "https://"]),
+        ('[translation]\nto = "en"', ["[translation] to", "a text of 2 characters", '"zh", "ja"']),
+        ('[translation]\nmirror = "ftp://x"', ["[translation] mirror", "https://"]),
+        ("[translation]\nfolder = 3", ["[translation] folder", "write a path"]),
+        ('[translation]\npins = "x"', ["[translation] pins", "write a table"]),
+        ('[translation]\npins = { "model.bin" = "x" }', ["[translation] pins", "SHA-256"]),
     ],
 )
 def test_a_mistake_is_told_in_one_line_with_key_shape_and_fix(tmp_path: Path, text: str, said: list[str]) -> None:

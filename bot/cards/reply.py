@@ -100,7 +100,7 @@ def card_of(paper: Paper, summary: Summary, language: Language, phrases: Phrases
         ),
         comment=_note(paper),
         links=() if paper.is_sample else _links(paper, phrases),
-        badge=badge_of(summary, phrases),
+        badge=" · ".join(badges_of(summary, language, phrases)),
         buttons=(Button(phrases("button.abstract"), f"abstract:{paper.id}"),),
     )
 
@@ -158,10 +158,12 @@ def _categories(categories: Sequence[str], phrases: Phrases) -> str:
     return phrases("card.also", primary=primary, others=", ".join(others)) if others else primary
 
 
-def badge_of(summary: Summary, phrases: Phrases) -> str:
-    """Who wrote a summary, in a sign and a word or two."""
+def badges_of(summary: Summary, language: Language, phrases: Phrases) -> tuple[str, ...]:
+    """Who wrote a summary, and whether a machine translated what a reader in this language sees of it."""
     engine = summary.provenance.engine
-    return f"{_BADGES[engine]} {summary.provenance.model or phrases(f'engine.{engine}')}"
+    writer = f"{_BADGES[engine]} {summary.provenance.model or phrases(f'engine.{engine}')}"
+    is_translated = summary.provenance.translator is not None and language != "en"
+    return (writer, f"🌐 {phrases('engine.translation')}") if is_translated else (writer,)
 
 
 def _shortened(text: str, at_most: int) -> str:

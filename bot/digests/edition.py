@@ -4,7 +4,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date
 
-from bot.cards.reply import Button, Reply, badge_of, card_of, formed
+from bot.cards.reply import Button, Reply, badges_of, card_of, formed
 from bot.chats import Format, Language, PlatformName, languages
 from bot.digests.choose import Choice
 from bot.locales import Phrases, format_date, phrases_of
@@ -74,8 +74,14 @@ def _receipt(edition: Edition, written: Iterable[Summary], phrases: Phrases) -> 
         shown=receipt.shown,
         held=receipt.held,
         late=phrases("digest.receipt.late", late=receipt.late) if receipt.late else "",
-        engines=" · ".join(sorted({badge_of(summary, phrases) for summary in written})),
+        engines=" · ".join(_engines(edition.language, written, phrases)),
     )
+
+
+def _engines(language: Language, written: Iterable[Summary], phrases: Phrases) -> list[str]:
+    """Each badge once, those who wrote before those who translated."""
+    badges = [badges_of(summary, language, phrases) for summary in written]
+    return [*sorted({first for first, *_ in badges}), *sorted({each for _, *others in badges for each in others})]
 
 
 def _title(edition: Edition, phrases: Phrases, *, sample: bool) -> str:

@@ -20,17 +20,24 @@ class Takeaway:
 
 @dataclass(frozen=True, slots=True)
 class Provenance:
-    """Who wrote a Summary: the engine, its version, the model if any, and when (aware UTC)."""
+    """Who wrote a Summary: the engine, its version (a model's is its prompt's), and when (aware UTC).
+
+    `model` wrote it, if one did; `translator` wrote the Chinese where the engine does not.
+    """
 
     engine: Literal["extract", "hand", "model"]
     version: str
     written_at: datetime
     model: str | None = None
+    translator: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
 class Summary:
-    """Of one version of one Paper. Facts (title, authors, links) are not here: they are arXiv's."""
+    """Of one version of one Paper. Facts (title, authors, links) are not here: they are arXiv's.
+
+    `checks`: what the grounding checks remarked and let pass, a line each.
+    """
 
     paper_id: PaperId
     paper_version: int
@@ -40,3 +47,4 @@ class Summary:
     tldr_zh: str | None = None
     title_zh: str | None = None
     abstract_zh: str | None = None
+    checks: tuple[str, ...] = ()

@@ -9,12 +9,17 @@ from pathlib import Path
 from typing import Any, Protocol
 
 from bot.clock import Clock
+from bot.config import Llm
+from bot.metrics import Metrics
 from bot.papers import Paper, PaperId
 from bot.storage import summaries
 from bot.storage.database import Database
 from bot.summaries.extractive import extract
+from bot.summaries.model import ModelWriter
 from bot.summary import Provenance, Summary, Takeaway
 
+TOGETHER = 8
+"""Papers that are stored together: a process that is killed loses no more of a model's work than is in flight."""
 _EXTRACT_VERSION = "1"
 _SAMPLE = Path(__file__).parent.parent / "sample" / "summaries.json"
 
@@ -79,21 +84,52 @@ async def ask(writers: Sequence[Writer], papers: Sequence[Paper], now: datetime)
 class Summariser:
     """Gives every paper its summary, asking the writers in their order only for what is not there yet."""
 
-    def __init__(self, database: Database, clock: Clock, writers: Sequence[Writer]) -> None:
+    def __init__(
+        self, database: Database, clock: Clock, writers: Sequence[Writer], metrics: Metrics | None = None
+    ) -> None:
         self._database = database
         self._clock = clock
         self._writers = writers
+        self._metrics = metrics or Metrics()
 
     async def summarise(self, papers: Sequence[Paper]) -> dict[PaperId, Summary]:
-        """A summary of each paper's present version."""
+        """A summary of each paper's present version. They are stored as they come, some at a time."""
         async with self._database.read() as connection:
             found = await summaries.get(connection, papers)
-        written = await ask(self._writers, [paper for paper in papers if paper.id not in found], self._clock.now())
-        if written:
-            async with self._database.write() as connection:
-                await summaries.add(connection, written)
-        return found | {summary.paper_id: summary for summary in written}
+        missing = [paper for paper in papers if paper.id not in found]
+        # All at once: a writer that has to wait paces itself, and the slowest paper holds up only those it is with.
+        groups = [
+            asyncio.create_task(self._write(missing[start : start + TOGETHER]))
+            for start in range(0, len(missing), TOGETHER)
+        ]
+        try:
+            for written in await asyncio.gather(*groups):
+                found |= {summary.paper_id: summary for summary in written}
+        finally:
+            for group in groups:
+                group.cancel()
+        return found
+
+    async def _write(self, papers: Sequence[Paper]) -> list[Summary]:
+        written = await ask(self._writers, papers, self._clock.now())
+        async with self._database.write() as connection:
+            await summaries.add(connection, written)
+        for summary in written:
+            self._metrics.summaries.labels(summary.provenance.engine).inc()
+        return written
+
+    async def stop(self) -> None:
+        """Close what writers have open."""
+        for writer in self._writers:
+            if isinstance(writer, ModelWriter):
+                await writer.stop()
 
 
 WRITERS: tuple[Writer, ...] = (SampleWriter(), EmbeddedWriter())
-"""The writers, in the order in which they are asked."""
+"""The writers that need nothing, in the order in which they are asked."""
+
+
+def chain(settings: Llm, database: Database, clock: Clock, metrics: Metrics) -> tuple[Writer, ...]:
+    """The writers as they are set: a model before the embedded one, where there is one."""
+    first, *others = WRITERS
+    return (first, ModelWriter(settings, database, clock, metrics), *others) if settings.model else WRITERS

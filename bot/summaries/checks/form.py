@@ -28,9 +28,10 @@ _KEYS = re.compile(
     re.I,
 )
 _MARKUP = re.compile(
-    r"\*\*|__(?=\w)|```|`[^`]{1,80}`|^ ?(?:#{1,6}|[-*•>]|\d{1,2}[.)、]) ?(?=\S)|\[[^\]]{1,80}\]\([^)]{1,200}\)|"
+    r"\*\*|__(?=\w)|```|`[^`]{1,80}`|\[[^\]]{1,80}\]\([^)]{1,200}\)|"
     r"</?[a-zA-Z][^<>]{0,80}>|&(?:lt|gt|amp|nbsp|quot|#\d+);"
 )
+_BULLET = re.compile(r"^ ?(?:#{1,6} |[-*•>] |\d{1,2}[.)] |\d{1,2}、)")
 _LINK = re.compile(r"(?:https?://|www\.)[^\s，。）)]{1,200}|\b[\w.-]{1,60}@[\w-]{1,60}\.\w{2,}|(?<!\w)@\w{4,}", re.A)
 _CHATTER = re.compile(
     r"\b(?:as an AI|AI language model|I(?:'m| am) (?:sorry|unable|happy|an? )|I can(?:not|'t)|I apologi[sz]e|"
@@ -81,7 +82,9 @@ def keys(texts: Sequence[Text], source: Source) -> Iterator[Finding]:
 
 def markup(texts: Sequence[Text], source: Source) -> Iterator[Finding]:
     """Markdown and HTML, which would be shown as they are."""
-    yield from _not_from_source("markup", "must be plain text, without", _MARKUP, texts, source)
+    written_by_us = [text for text in texts if not _MARKUP.search(text.english)]  # else it is translated
+    yield from _not_from_source("markup", "must be plain text, without", _MARKUP, written_by_us, source)
+    yield from (Finding("markup", "reject", each.field, "is no list") for each in texts if _BULLET.match(each.text))
 
 
 def link(texts: Sequence[Text], source: Source) -> Iterator[Finding]:

@@ -44,7 +44,7 @@ _NUMBER = re.compile(
     re.I,
 )
 # "A2C", "seq2seq", "3D", a link: for the guards of names and links. "x5" is a number.
-_NO_NUMBER = re.compile(r"https?://\S+|(?<![A-Za-z\\])(?!x\d)[A-Za-z]+\d+(?:\.\d+)?[A-Za-z]*|(?<![\w.])[23]-?[dD]\b")
+_NO_NUMBER = re.compile(r"https?://\S+|(?<![A-Za-z0-9\\])(?!x\d)[A-Za-z]+\d+(?:\.\d+)?[A-Za-z]*|(?<![\w.])[23]-?[dD]\b")
 _ITEM = re.compile(r"(?:^|(?<=\s))\(?[1-9][).](?=\s)")  # "(1) …", "2) …"
 _SUPERSCRIPTS = str.maketrans("⁰¹²³⁴⁵⁶⁷⁸⁹⁻", "0123456789-")
 _SUPERSCRIPT = re.compile("[⁻⁰¹²³⁴⁵⁶⁷⁸⁹]+")
@@ -60,16 +60,18 @@ class Number:
 
     written: str
     value: Decimal
-    parts: frozenset[Decimal]
+    parts: frozenset[Decimal] = frozenset()
+
+    @property
+    def is_in_figures(self) -> bool:
+        return not self.written[:1].isalpha()
 
 
 def stated(text: str) -> list[Number]:
     """The numbers that a text states, in figures or (from three on) in English words."""
     plain = _NO_NUMBER.sub(" ", _ITEM.sub(" ", _plain(text)))
-    found = [number for number in _numbers(plain) if number.written[:1].isdigit() or number.value > 2]
-    shares = (
-        Number(share[0], value, frozenset()) for share in _CHINESE_SHARE.finditer(plain) for value in _chinese(share[1])
-    )
+    found = [number for number in _numbers(plain) if number.is_in_figures or number.value > 2]
+    shares = (Number(share[0], value) for share in _CHINESE_SHARE.finditer(plain) for value in _chinese(share[1]))
     return [*found, *shares]
 
 
@@ -104,7 +106,7 @@ def kept(texts: Sequence[Text], _source: Source) -> Iterator[Finding]:
     for text in texts:
         if text.language == "zh":
             there = known(text.text)
-            english = [each for each in stated(text.english) if each.written[:1].isdigit()]
+            english = [each for each in stated(text.english) if each.is_in_figures]
             if lost := [each.written for each in english if not _is_in(each, there)]:
                 yield Finding(
                     "kept", "retry", text.field, f"the English has these numbers, this has not: {_listed(lost)}"
@@ -134,12 +136,12 @@ def _numbers(plain: str) -> Iterator[Number]:
             value = sum(parts, Decimal(0))
             if match["word_scale"]:
                 value *= _SCALES[match["word_scale"].strip(" -").lower()]
-            yield Number(match[0], _normal(value), frozenset())
+            yield Number(match[0], _normal(value))
             continue
         bare = _normal(Decimal(match["digits"].replace(",", "")))
         scale, power = match["scale"], match["power"]
         if scale:
-            yield Number(match[0], _normal(bare * _SCALES[scale.strip(" -").lower()]), frozenset())
+            yield Number(match[0], _normal(bare * _SCALES[scale.strip(" -").lower()]))
         elif power:
             exponent = int(power.lstrip(" ^eE"))
             is_base = "^" in power
@@ -148,7 +150,7 @@ def _numbers(plain: str) -> Iterator[Number]:
                 value = _normal(bare**exponent if is_base else bare.scaleb(exponent))
             yield Number(match[0], value, frozenset({bare, Decimal(abs(exponent))}))
         else:
-            yield Number(match[0], bare, frozenset())
+            yield Number(match[0], bare)
 
 
 def _normal(value: Decimal) -> Decimal:

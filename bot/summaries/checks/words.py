@@ -121,7 +121,8 @@ def _institutions(text: str, source: str) -> Iterator[str]:
 
 
 def _has(source: str, word: str) -> bool:
-    return word.lower() in source.lower()
+    """Whether a source has a word, a longer one as the beginning of another, too."""
+    return re.search(rf"(?<![a-z]){re.escape(word)}{'' if len(word) > 4 else '(?![a-z])'}", source, re.I) is not None
 
 
 @lru_cache(maxsize=64)

@@ -205,13 +205,13 @@ def test_names_of_things_do_not_make_a_chinese_text_english() -> None:
     assert han_share("Ballast（Layered Weight Freezing, LWF）减少遗忘") > 0.3
 
 
-@pytest.mark.parametrize("text", ["(" * 20_000, "1," * 20_000, "A" * 40_000, "$" * 9_999, "百" * 30_000])
+@pytest.mark.parametrize("text", ["(" * 6_000, "1," * 3_000, "A" * 6_000, "$" * 5_999, "百" * 6_000, "to " * 2_000])
 def test_a_hostile_text_takes_no_longer_than_another(text: str) -> None:
     from time import perf_counter
 
     began = perf_counter()
     found(a_paper(5, abstract=text), tldr=text, tldr_zh=text)
-    assert perf_counter() - began < 3
+    assert perf_counter() - began < 1
 
 
 def test_the_sample_s_summaries_which_were_written_by_hand_pass() -> None:

@@ -23,7 +23,7 @@ from bot.storage import rejections
 from bot.storage.database import Database
 from bot.storage.rejections import Rejection
 from bot.summaries import model_reply
-from bot.summaries.checks import Finding, check
+from bot.summaries.checks import LONGEST, Finding, check
 from bot.summaries.model_reply import Unusable
 from bot.summary import Provenance, Summary
 
@@ -34,8 +34,6 @@ PROMPT_VERSION = "1"
 _PROMPT = Path(__file__).parent / f"prompt_v{PROMPT_VERSION}.md"
 FEWEST_TAKEAWAYS = 3
 MOST_TAKEAWAYS = 5
-LONGEST_ABSTRACT = 6_000
-"""Characters; arXiv's longest has under 3,000."""
 _LONGEST_COMPLAINT = 1_000
 _TAG = re.compile(r"<(?=\s*/?\s*(?:title|abstract))", re.I)
 
@@ -173,7 +171,7 @@ class ModelWriter:
 def prompt(paper: Paper) -> list["Message"]:
     """What a model is told of a paper. Title and abstract cannot end the tags that they stand between."""
     title, abstract = (_TAG.sub("‹", text) for text in (paper.title, paper.abstract))
-    asked = f"<title>{title[:LONGEST_ABSTRACT]}</title>\n<abstract>{abstract[:LONGEST_ABSTRACT]}</abstract>"
+    asked = f"<title>{title[:LONGEST]}</title>\n<abstract>{abstract[:LONGEST]}</abstract>"
     return [{"role": "system", "content": _instructions()}, {"role": "user", "content": asked}]
 
 

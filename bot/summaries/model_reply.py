@@ -16,6 +16,9 @@ from bot.summary import Provenance, Role, Summary, Takeaway
 
 LONGEST = 64_000
 """Characters of a reply that are looked at."""
+LONGEST_TEXT = 1_500
+LONGEST_ABSTRACT = 6_000
+"""Characters beyond which a text is no summary, and not worth being checked."""
 
 _THOUGHT = re.compile(r"\A.*</(think|thinking|thought|reasoning)>", re.S | re.I)
 _THINKING = re.compile(r"\A\s*<(think|thinking|thought|reasoning)>", re.I)
@@ -50,8 +53,8 @@ class _Part(BaseModel):
 class Both(_Part):
     """A text in both languages."""
 
-    en: Annotated[Text, Field(min_length=1)]
-    zh: Annotated[Text, Field(min_length=1)]
+    en: Annotated[Text, Field(min_length=1, max_length=LONGEST_TEXT)]
+    zh: Annotated[Text, Field(min_length=1, max_length=LONGEST_TEXT)]
 
 
 def _role(value: object) -> object:
@@ -70,8 +73,8 @@ class Draft(_Part):
 
     tldr: Both
     takeaways: Annotated[list[Point], Field(min_length=1, max_length=8)]
-    title_zh: Annotated[Text, Field(min_length=1)]
-    abstract_zh: Annotated[Text, Field(min_length=1)]
+    title_zh: Annotated[Text, Field(min_length=1, max_length=LONGEST_TEXT)]
+    abstract_zh: Annotated[Text, Field(min_length=1, max_length=LONGEST_ABSTRACT)]
 
     def summary(self, paper: Paper, provenance: Provenance) -> Summary:
         """The same as a Summary of this paper."""

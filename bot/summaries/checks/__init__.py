@@ -6,14 +6,14 @@ A guard is a function from the summary's texts and their source to what it finds
 from collections.abc import Callable, Iterable, Sequence
 
 from bot.papers import Paper
-from bot.summaries.checks.finding import Action, Finding, Source, Text, texts_of
+from bot.summaries.checks.finding import LONGEST, Action, Finding, Source, Text, texts_of
 from bot.summaries.checks.form import chatter, keys, length, link, markup, obedience, repetition
 from bot.summaries.checks.language import language, script
 from bot.summaries.checks.numbers import kept, number
 from bot.summaries.checks.words import acronym, name, supported
 from bot.summary import Summary
 
-__all__ = ["GUARDS", "Action", "Finding", "Guard", "check"]
+__all__ = ["GUARDS", "LONGEST", "Action", "Finding", "Guard", "check"]
 
 Guard = Callable[[Sequence[Text], Source], Iterable[Finding]]
 

@@ -12,6 +12,9 @@ from bot.summary import Summary
 Action = Literal["reject", "retry", "warn"]
 """`reject`: a reader must not see this text; `retry`: ask once more, then let it pass with a remark; `warn`: remark."""
 
+LONGEST = 6_000
+"""Characters of an abstract that are read; arXiv's longest has under 3,000."""
+
 # Who writes to models instead of readers. https://arxiv.org/abs/2302.12173 is about such texts.
 _ORDER = re.compile(
     r"\b(?:ignor|disregard|forget|overrid|bypass)\w*\W+(?:\w+\W+){0,4}?"
@@ -87,7 +90,7 @@ class Source:
     @classmethod
     def of(cls, paper: Paper) -> "Source":
         kept, orders = [], []
-        for index, sentence in enumerate(sentences := [paper.title, *split(paper.abstract)]):
+        for index, sentence in enumerate(sentences := [paper.title, *split(paper.abstract[:LONGEST])]):
             order = _ORDER.search(sentence)
             if order is None:
                 kept.append(sentence)

@@ -19,6 +19,9 @@ class Spent:
     tokens_in: int = 0
     tokens_out: int = 0
 
+    def __add__(self, more: "Spent") -> "Spent":
+        return Spent(self.requests + more.requests, self.tokens_in + more.tokens_in, self.tokens_out + more.tokens_out)
+
     @property
     def tokens(self) -> int:
         return self.tokens_in + self.tokens_out

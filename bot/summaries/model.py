@@ -9,9 +9,8 @@ import re
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
-from functools import cache, partial
+from functools import cache
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 import structlog
 
@@ -24,11 +23,10 @@ from bot.storage.database import Database
 from bot.storage.rejections import Rejection
 from bot.summaries import model_reply
 from bot.summaries.checks import LONGEST, Finding, check
+from bot.summaries.model_endpoint import Answer, Endpoint, Message, Unanswered
+from bot.summaries.model_purse import Purse
 from bot.summaries.model_reply import Unusable
 from bot.summary import Provenance, Summary
-
-if TYPE_CHECKING:
-    from bot.summaries.model_endpoint import Answer, Endpoint, Message
 
 PROMPT_VERSION = "1"
 _PROMPT = Path(__file__).parent / f"prompt_v{PROMPT_VERSION}.md"
@@ -82,8 +80,8 @@ class ModelWriter:
         self._database = database
         self._clock = clock
         self._metrics = metrics
-        self._endpoint: Endpoint | None = None
-        self._opening = asyncio.Lock()
+        self._endpoint = Endpoint(settings, clock, Purse(settings, database, metrics), metrics)
+        self._checking = asyncio.Lock()
 
     async def write(self, papers: Sequence[Paper], now: datetime) -> list[Summary]:
         """Summaries of the papers that the model could do within `batch_seconds`."""
@@ -91,36 +89,19 @@ class ModelWriter:
         deadline = self._clock.now() + timedelta(seconds=self._settings.batch_seconds)
         try:
             async with asyncio.timeout(self._settings.batch_seconds):
-                endpoint = await self._opened()
-                await asyncio.gather(*(self._write_one(endpoint, paper, now, deadline, written) for paper in papers))
+                await asyncio.gather(*(self._write_one(paper, now, deadline, written) for paper in papers))
         except TimeoutError:
             log.warning("model.late", papers=len(papers), written=len(written), seconds=self._settings.batch_seconds)
+        await self._endpoint.record()
         return written
 
     async def stop(self) -> None:
         """Close its connections."""
-        if self._endpoint is not None:
-            await self._endpoint.close()
+        await self._endpoint.close()
 
-    async def _opened(self) -> "Endpoint":
-        async with self._opening:
-            if self._endpoint is None:
-                # The client library takes a second to load: in a thread, for the event loop has more to do.
-                self._endpoint = await asyncio.to_thread(self._open)
-            return self._endpoint
-
-    def _open(self) -> "Endpoint":
-        from bot.summaries.model_endpoint import Endpoint
-
-        return Endpoint(self._settings, self._database, self._clock, self._metrics)
-
-    async def _write_one(
-        self, endpoint: "Endpoint", paper: Paper, now: datetime, deadline: datetime, written: list[Summary]
-    ) -> None:
-        from bot.summaries.model_endpoint import Unanswered
-
+    async def _write_one(self, paper: Paper, now: datetime, deadline: datetime, written: list[Summary]) -> None:
         try:
-            summary = await self._ask(endpoint, paper, now, deadline)
+            summary = await self._ask(paper, now, deadline)
         except Unanswered as error:
             log.info("summary.unanswered", paper=paper.id, reason=error.reason)
         except Exception:
@@ -129,13 +110,15 @@ class ModelWriter:
         else:
             written += [summary] if summary is not None else []
 
-    async def _ask(self, endpoint: "Endpoint", paper: Paper, now: datetime, deadline: datetime) -> Summary | None:
+    async def _ask(self, paper: Paper, now: datetime, deadline: datetime) -> Summary | None:
         messages = prompt(paper)
         provenance = Provenance("model", PROMPT_VERSION, now, self._settings.model)
         for is_last in (False, True):
-            answer = await endpoint.ask(messages, deadline)
-            verdict, is_json = await asyncio.to_thread(partial(_verdict, answer, paper, provenance, is_last=is_last))
-            endpoint.was_json(answer, is_json=is_json)
+            answer = await self._endpoint.ask(messages, deadline)
+            # One at a time: threads that compete for the interpreter would hold up the event loop.
+            async with self._checking:
+                verdict, is_json = await asyncio.to_thread(_verdict, answer, paper, provenance, is_last=is_last)
+            self._endpoint.was_json(answer, is_json=is_json)
             if verdict.rejected:
                 await self._reject(paper, answer.text, verdict, now)
             if verdict.summary is not None:
@@ -168,7 +151,7 @@ class ModelWriter:
             )
 
 
-def prompt(paper: Paper) -> list["Message"]:
+def prompt(paper: Paper) -> list[Message]:
     """What a model is told of a paper. Title and abstract cannot end the tags that they stand between."""
     title, abstract = (_TAG.sub("‹", text) for text in (paper.title, paper.abstract))
     asked = f"<title>{title[:LONGEST]}</title>\n<abstract>{abstract[:LONGEST]}</abstract>"
@@ -180,14 +163,14 @@ def _instructions() -> str:
     return _PROMPT.read_text("utf-8").strip()
 
 
-def _again(reply: str, complaint: str) -> list["Message"]:
+def _again(reply: str, complaint: str) -> list[Message]:
     return [
         {"role": "assistant", "content": reply[: rejections.LONGEST_REPLY]},
         {"role": "user", "content": f"This is not usable:\n{complaint}\nWrite the whole JSON object again, corrected."},
     ]
 
 
-def _verdict(answer: "Answer", paper: Paper, provenance: Provenance, *, is_last: bool) -> tuple[Verdict, bool]:
+def _verdict(answer: Answer, paper: Paper, provenance: Provenance, *, is_last: bool) -> tuple[Verdict, bool]:
     """What becomes of an answer, and whether it was JSON at all."""
     try:
         draft = model_reply.read(answer.text, is_cut=answer.is_cut)

@@ -16,10 +16,9 @@ from openai import AsyncOpenAI, DefaultAsyncHttpxClient, OpenAIError
 from bot.clock import Clock
 from bot.config import Llm
 from bot.metrics import Metrics
-from bot.storage import spending
-from bot.storage.database import Database
 from bot.storage.spending import Spent
-from bot.summaries.model_pace import Breaker, Taken, Window, is_spent
+from bot.summaries.model_pace import Breaker, Taken, Window
+from bot.summaries.model_purse import Purse
 from bot.summaries.model_reply import SCHEMA
 from bot.summaries.model_trouble import NoAnswer, Trouble, trouble_of
 
@@ -64,10 +63,11 @@ class Unanswered(Exception):
 class Endpoint:
     """Asks a model. Used by one event loop."""
 
-    def __init__(self, settings: Llm, database: Database, clock: Clock, metrics: Metrics) -> None:
+    def __init__(self, settings: Llm, clock: Clock, purse: Purse, metrics: Metrics) -> None:
         self._settings = settings
-        self._database = database
         self._clock = clock
+        self._purse = purse
+        self._start = asyncio.Lock()
         self._metrics = metrics
         self._key = settings.api_key.get_secret_value()
         self._client = AsyncOpenAI(
@@ -91,7 +91,12 @@ class Endpoint:
 
     async def close(self) -> None:
         """Close its connections."""
+        await self.record()
         await self._client.close()
+
+    async def record(self) -> None:
+        """Store what was spent since the last time."""
+        await self._purse.record()
 
     async def ask(self, messages: Sequence[Message], deadline: datetime) -> Answer:
         """The model's answer. Raises Unanswered, with passing trouble after TRIES, and never later than `deadline`."""
@@ -136,12 +141,16 @@ class Endpoint:
         self._going_on += 1
         try:
             async with asyncio.timeout(self._settings.timeout_seconds):
-                completion = await self._client.chat.completions.create(**self._request(messages, FORMS[form]))
+                async with self._start:
+                    await asyncio.sleep(0)  # many that begin at once would hold up everything else for as long
+                completion = await self._client.post(
+                    "/chat/completions", cast_to=object, body=self._request(messages, FORMS[form])
+                )
             answer, spent = _answer(completion, FORMS[form], size)
         finally:
             self._going_on -= 1
             taken.size = spent.tokens
-            await self._spend(spent)
+            self._purse.spend(spent, self._clock.now().date())
         if form > self._form or not self._form_works:
             log.info("model.form", form=FORMS[form])
         self._form, self._form_works = max(form, self._form), True
@@ -164,7 +173,7 @@ class Endpoint:
         now = self._clock.now()
         if self._breaker.is_shut(now):
             raise Unanswered("shut")
-        if await self._is_spent(now):
+        if await self._purse.is_empty(now, Spent(self._going_on, 0, self._going_on * _USUAL_REPLY)):
             raise Unanswered("spent")
         if self._silent_until > now + LONGEST_WAIT:
             raise Unanswered("late")
@@ -179,22 +188,6 @@ class Endpoint:
                 raise Unanswered("late")
         return taken
 
-    async def _is_spent(self, now: datetime) -> bool:
-        if not (self._settings.requests_per_day or self._settings.tokens_per_day):
-            return False
-        async with self._database.read() as connection:
-            today = (await spending.spent_on(connection, now.date())).get(self._settings.model, Spent())
-        going_on = Spent(self._going_on, 0, self._going_on * _USUAL_REPLY)
-        return is_spent(self._settings, today, going_on)
-
-    async def _spend(self, spent: Spent) -> None:
-        self._metrics.model_tokens.labels("in").inc(spent.tokens_in)
-        self._metrics.model_tokens.labels("out").inc(spent.tokens_out)
-        if cost := spent.cost(self._settings.price_in, self._settings.price_out):
-            self._metrics.model_cost.inc(cost)
-        async with self._database.write() as connection:
-            await spending.add(connection, self._clock.now().date(), self._settings.model, spent)
-
     def _give_up(self, trouble: Trouble) -> None:
         log.warning("model.unanswered", reason=trouble.reason, kind=trouble.kind)
         if trouble.kind != "paper" and self._breaker.failed(self._clock.now(), for_good=trouble.kind == "lasting"):
@@ -203,17 +196,18 @@ class Endpoint:
 
 
 def _answer(completion: Any, form: Form, size: int) -> tuple[Answer, Spent]:
-    """What a completion says and cost. The client library validates nothing. Raises NoAnswer."""
+    """What a completion says and cost; nothing in it is sure. Raises NoAnswer."""
     try:
-        choice = completion.choices[0]
-        text, is_cut = choice.message.content, choice.finish_reason == "length"
-    except (AttributeError, IndexError, TypeError):
-        kind = type(completion).__name__
-        raise NoAnswer("no choices" if hasattr(completion, "choices") else f"no completion ({kind})") from None
+        choice = completion["choices"][0]
+        text, is_cut = choice["message"]["content"], choice.get("finish_reason") == "length"
+        usage = completion.get("usage") or {}
+        told = [usage.get(name) for name in ("prompt_tokens", "completion_tokens")]
+    except (AttributeError, IndexError, KeyError, TypeError) as error:
+        raise NoAnswer(f"no completion: {type(completion).__name__}, {error!r:.80}") from None
+    if text is None and is_cut:
+        text = ""
     if not isinstance(text, str) or (not text.strip() and not is_cut):
         raise NoAnswer("an empty answer")
-    usage = getattr(completion, "usage", None)
-    told = [getattr(usage, name, None) for name in ("prompt_tokens", "completion_tokens")]
     guessed = (size, int(len(text) / _CHARACTERS_A_TOKEN))
     used = [
         min(each, 10**7) if isinstance(each, int) and each >= 0 else guess

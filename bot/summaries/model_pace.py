@@ -1,11 +1,8 @@
-"""How fast and how much a model may be asked: windows of a minute, the budget of a day, and when to leave it alone."""
+"""How fast a model may be asked: windows of a minute, and when it is left alone."""
 
 from collections import deque
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
-
-from bot.config import Llm
-from bot.storage.spending import Spent
 
 MINUTE = timedelta(minutes=1)
 GIVE_UP_AFTER = 3
@@ -75,12 +72,3 @@ class Breaker:
         self.shut_until = now + (LONGEST_PAUSE if for_good else self._pause)
         self._pause = min(2 * self._pause, LONGEST_PAUSE)
         return True
-
-
-def is_spent(settings: Llm, spent: Spent, going_on: Spent) -> bool:
-    """Whether the day's budget has no room for one more request, besides what was spent and is being asked."""
-    requests, tokens = settings.requests_per_day, settings.tokens_per_day
-    return bool(
-        (requests and spent.requests + going_on.requests >= requests)
-        or (tokens and spent.tokens + going_on.tokens >= tokens)
-    )

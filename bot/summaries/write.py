@@ -15,7 +15,6 @@ from bot.papers import Paper, PaperId
 from bot.storage import summaries
 from bot.storage.database import Database
 from bot.summaries.extractive import extract
-from bot.summaries.model import ModelWriter
 from bot.summary import Provenance, Summary, Takeaway
 
 TOGETHER = 8
@@ -30,9 +29,15 @@ class Writer(Protocol):
     async def write(self, papers: Sequence[Paper], now: datetime) -> list[Summary]:
         """Summaries of some of these papers. Raises nothing: what it cannot write it leaves out."""
 
+    async def stop(self) -> None:
+        """Close what it has open."""
+
 
 class EmbeddedWriter:
     """Extracts sentences from the abstract: no key, no network, no Chinese."""
+
+    async def stop(self) -> None:
+        """Nothing is open."""
 
     async def write(self, papers: Sequence[Paper], now: datetime) -> list[Summary]:
         return await asyncio.to_thread(lambda: [self._one(paper, now) for paper in papers])
@@ -46,6 +51,9 @@ class EmbeddedWriter:
 
 class SampleWriter:
     """The bundled sample's summaries, written by hand in both languages."""
+
+    async def stop(self) -> None:
+        """Nothing is open."""
 
     async def write(self, papers: Sequence[Paper], now: datetime) -> list[Summary]:
         return [self._one(paper, now) for paper in papers if paper.is_sample and paper.id in _sample_texts()]
@@ -97,12 +105,12 @@ class Summariser:
         async with self._database.read() as connection:
             found = await summaries.get(connection, papers)
         missing = [paper for paper in papers if paper.id not in found]
-        # All at once: a writer that has to wait paces itself, and the slowest paper holds up only those it is with.
-        groups = [
-            asyncio.create_task(self._write(missing[start : start + TOGETHER]))
-            for start in range(0, len(missing), TOGETHER)
-        ]
+        # Beside each other: a writer that has to wait paces itself, and the slowest paper holds up only its group.
+        groups: list[asyncio.Task[list[Summary]]] = []
         try:
+            for start in range(0, len(missing), TOGETHER):
+                groups.append(asyncio.create_task(self._write(missing[start : start + TOGETHER])))
+                await asyncio.sleep(0)  # a thousand papers that begin at once would hold up everything else
             for written in await asyncio.gather(*groups):
                 found |= {summary.paper_id: summary for summary in written}
         finally:
@@ -121,8 +129,7 @@ class Summariser:
     async def stop(self) -> None:
         """Close what writers have open."""
         for writer in self._writers:
-            if isinstance(writer, ModelWriter):
-                await writer.stop()
+            await writer.stop()
 
 
 WRITERS: tuple[Writer, ...] = (SampleWriter(), EmbeddedWriter())
@@ -131,5 +138,9 @@ WRITERS: tuple[Writer, ...] = (SampleWriter(), EmbeddedWriter())
 
 def chain(settings: Llm, database: Database, clock: Clock, metrics: Metrics) -> tuple[Writer, ...]:
     """The writers as they are set: a model before the embedded one, where there is one."""
-    first, *others = WRITERS
-    return (first, ModelWriter(settings, database, clock, metrics), *others) if settings.model else WRITERS
+    if not settings.model:
+        return WRITERS
+    # The client library takes a second to load. At the start that holds up nothing.
+    from bot.summaries.model import ModelWriter
+
+    return SampleWriter(), ModelWriter(settings, database, clock, metrics), EmbeddedWriter()

@@ -21,7 +21,7 @@ _ORDER = re.compile(
     r"(?:previous|prior|above|preceding|earlier|foregoing|all|any|your|these|system)\W+(?:\w+\W+){0,3}?"
     r"(?:instruct|prompt|direct|guideline|rule|command|message)\w*"
     r"|\b(?:system|developer) ?(?:prompt|message) ?:|\bnew instructions? ?:|<\|\w+\|>|\[/?INST\]"
-    r"|\b(?:note|message|attention|instructions?)?\W*\b(?:to|for) (?:an? |the |any |all )?"
+    r"|\b(?:to|for) (?:an? |the |any |all )?"
     r"(?:AI|LLM|(?:large )?language model)s?(?: reviewer| assistant| summari[sz]er)s? ?[:,]"
     r"|\byou (?:are now|must now|will now) (?:an?|the|act|in|going|ignor|answer|write|respond)"
     r"|\b(?:do not|don't) (?:summari[sz]e|translate) (?:this|the)\b"

@@ -25,6 +25,8 @@ EXAMPLE = Path(__file__).parents[1] / "config.example.toml"
         ('[web]\nhost = ["a"]', ["[web] host", "in quotes"]),
         ('[arxiv]\ndefault_categories = "cs.CL"', ["[arxiv] default_categories", "write a list"]),
         ('[arxiv]\nfeed_url = "ftp://x"', ["[arxiv] feed_url", "https://"]),
+        ('[llm]\nmodel = "x"', ["[llm]", "base_url and model"]),
+        ('[llm]\nprice_in = "x"', ["[llm] price_in", "a text of 1 characters", "number"]),
     ],
 )
 def test_a_mistake_is_told_in_one_line_with_key_shape_and_fix(tmp_path: Path, text: str, said: list[str]) -> None:

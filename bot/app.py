@@ -41,7 +41,7 @@ from bot.storage import chats, digests, marks, papers, updates_seen
 from bot.storage.database import Database
 from bot.storage.lease import lease
 from bot.storage.snapshot import snapshot
-from bot.summaries.write import WRITERS, Summariser
+from bot.summaries.write import Summariser, chain
 from bot.web.operations import Operations
 from bot.web.server import Webhook, WebServer, build_web
 from bot.web.site import Site
@@ -108,11 +108,12 @@ class App:
             THIS_MACHINE,
         )
         self._updates: list[Updates] = []
-        self._open: list[Stoppable] = []
+        summariser = Summariser(database, clock, chain(settings.llm, database, clock, self._metrics), self._metrics)
+        self._open: list[Stoppable] = [summariser]
         self._platforms: dict[PlatformName, Platform] = {}
         self._renders: dict[PlatformName, Render] = {}
         self._webhook: Webhook | None = None
-        summarise = Summariser(database, clock, WRITERS).summarise
+        summarise = summariser.summarise
         poller = FeedPoller(database, self._client, clock, settings.arxiv, self._metrics)
         self._composer = Composer(
             database,

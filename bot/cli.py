@@ -135,6 +135,18 @@ def restored(
         _finish(_tell_restored(settings))
 
 
+@app.command()
+def summaries(
+    rejected: Annotated[
+        bool, typer.Option("--rejected", help="What a model wrote and the checks did not let through, and why.")
+    ] = False,
+    limit: Annotated[int, typer.Option("--limit", min=1, help="Show so many rejections, the newest.")] = 20,
+    config: ConfigOption = None,
+) -> None:
+    """Show who wrote the summaries, and what models were asked in the last seven days."""
+    _finish(_show_summaries(_settings(config), limit if rejected else None))
+
+
 outbox = typer.Typer(
     invoke_without_command=True,
     help="List the messages that are not well or not sent yet; send them again, or take them back. "
@@ -331,6 +343,18 @@ async def _show_outbox(settings: "Settings", states: "list[State]", limit: int, 
         console.print(outbox_desk.as_table(found.messages, WallClock().now()))
     for line in outbox_desk.remarks(found):
         console.print(line, markup=False, soft_wrap=True)
+
+
+async def _show_summaries(settings: "Settings", rejected: int | None) -> None:
+    from rich.console import Console
+
+    from bot import summary_desk
+
+    found = summary_desk.written(settings) if rejected is None else summary_desk.rejected(settings, rejected)
+    for table in (tables := await found):
+        Console(highlight=False).print(table)
+    if not tables:
+        typer.echo("No summaries yet." if rejected is None else "Nothing was rejected.")
 
 
 async def _retry(settings: "Settings", numbers: list[int] | None) -> None:

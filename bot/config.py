@@ -185,11 +185,36 @@ class Discord(_Section):
 
 
 class Llm(_Section):
-    """An OpenAI-compatible endpoint. Read and checked; the embedded writer does the work until models arrive."""
+    """An OpenAI-compatible endpoint that writes summaries in both languages; where it cannot, the embedded writer does.
+
+    Of limits 0 is none. Per minute we pace ourselves; a day (UTC) whose budget is spent goes on without the model.
+    """
 
     base_url: Url = ""
     api_key: SecretStr = SecretStr("")
     model: str = ""
+    max_in_flight: int = Field(16, ge=1, le=256)
+    requests_per_minute: int = Field(0, ge=0)
+    tokens_per_minute: int = Field(0, ge=0)
+    requests_per_day: int = Field(0, ge=0)
+    tokens_per_day: int = Field(2_000_000, ge=0)
+    """What is read and what is written together. A paper takes about 2,500."""
+    timeout_seconds: float = Field(60, gt=0, le=600)
+    """For one answer, whole."""
+    batch_seconds: float = Field(600, gt=0, le=3600)
+    """For all papers that are asked for at once; what is not written by then, the embedded writer writes."""
+    max_tokens: int = Field(4_000, ge=200, le=100_000)
+    """Of one answer, a thinking model's thoughts included."""
+    price_in: float | None = Field(None, ge=0)
+    """For a million tokens read, in whatever currency; only to tell the cost."""
+    price_out: float | None = Field(None, ge=0)
+    """For a million tokens written."""
+
+    @model_validator(mode="after")
+    def _is_whole(self) -> Self:
+        if bool(self.base_url) != bool(self.model):
+            raise ValueError("needs both base_url and model, or neither")
+        return self
 
 
 class Translation(_Section):

@@ -72,6 +72,17 @@ class Metrics:
             "paperwire_filled_papers", "Papers that no feed had brought, by the source that had them.", ("source",)
         )
         self.alerts = counter("paperwire_alerts", "What operators were told of.", ("cause",))
+        self.summaries = counter("paperwire_summaries_written", "Summaries, by who wrote them.", ("engine",))
+        self.rejections = counter(
+            "paperwire_replies_rejected", "Replies of a model that a guard did not let pass.", ("guard",)
+        )
+        self.model_requests = counter(
+            "paperwire_model_requests", "Requests to a model, by what became of them.", ("result",)
+        )
+        self.model_tokens = counter(
+            "paperwire_model_tokens", "Tokens that a model read (in) and wrote (out).", ("direction",)
+        )
+        self.model_cost = counter("paperwire_model_cost", "What that costs, in the currency of the set prices.")
         self.loop_lag = gauge("paperwire_event_loop_lag_seconds", "One turn of the event loop at this scrape.")
         # Each process tells these three of the one database: take their max(), not their sum().
         self._messages = gauge("paperwire_outbox_messages", "Messages by state.", ("platform", "state"))

@@ -4,21 +4,19 @@ It works beside a running Paperwire, which looks at the outbox anew at least eve
 """
 
 import json
-from collections.abc import AsyncIterator, Mapping, Sequence
-from contextlib import asynccontextmanager
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from datetime import datetime
 
 from rich import box
 from rich.table import Table
 from rich.text import Text
-from sqlalchemy.exc import DBAPIError
 
 from bot.cards.plain import plain
 from bot.clock import WallClock
 from bot.config import Settings
 from bot.storage import inspection, marks, outbox
-from bot.storage.database import Database, DatabaseError, explain, open_database
+from bot.storage.database import opened_beside
 from bot.storage.inspection import Changed, Entry
 from bot.storage.outbox import State
 
@@ -40,7 +38,7 @@ class Overview:
 
 async def overview(settings: Settings, states: Sequence[State], at_most: int) -> Overview:
     """The outbox's messages in one of these states, the newest first. Raises DatabaseError."""
-    async with _open(settings) as database, database.read() as connection:
+    async with opened_beside(settings.database.url) as database, database.read() as connection:
         counts = await outbox.counts(connection)
         return Overview(
             counts=counts,
@@ -52,31 +50,31 @@ async def overview(settings: Settings, states: Sequence[State], at_most: int) ->
 
 async def failed(settings: Settings) -> list[int]:
     """The messages that their platform would not take. Raises DatabaseError."""
-    async with _open(settings) as database, database.read() as connection:
+    async with opened_beside(settings.database.url) as database, database.read() as connection:
         return await inspection.failed(connection)
 
 
 async def open_in(settings: Settings, chat_id: int) -> list[int]:
     """What is still to be sent to a chat. Raises DatabaseError."""
-    async with _open(settings) as database, database.read() as connection:
+    async with opened_beside(settings.database.url) as database, database.read() as connection:
         return await inspection.open_in(connection, chat_id)
 
 
 async def retry(settings: Settings, message_ids: Sequence[int]) -> Changed:
     """Have messages sent again that failed, wait or were taken back. Raises DatabaseError."""
-    async with _open(settings) as database, database.write() as connection:
+    async with opened_beside(settings.database.url) as database, database.write() as connection:
         return await inspection.retry(connection, message_ids, WallClock().now())
 
 
 async def void(settings: Settings, message_ids: Sequence[int]) -> Changed:
     """Take back messages that are still to be sent. Raises DatabaseError."""
-    async with _open(settings) as database, database.write() as connection:
+    async with opened_beside(settings.database.url) as database, database.write() as connection:
         return await inspection.void(connection, message_ids)
 
 
 async def hold(settings: Settings) -> None:
     """Send nothing until somebody chooses: this is an older copy of the database. Raises DatabaseError."""
-    async with _open(settings) as database, database.write() as connection:
+    async with opened_beside(settings.database.url) as database, database.write() as connection:
         await marks.put(connection, marks.RESTORED, WallClock().now().isoformat())
 
 
@@ -84,19 +82,8 @@ async def release(settings: Settings, *, catch_up: bool) -> bool:
     """Begin to send again after a restore; False where nothing is to be chosen. Raises DatabaseError."""
     from bot.commands import returning  # half a second, which the list need not wait for
 
-    async with _open(settings) as database:
+    async with opened_beside(settings.database.url) as database:
         return await returning.release(database, WallClock().now(), catch_up=catch_up)
-
-
-@asynccontextmanager
-async def _open(settings: Settings) -> AsyncIterator[Database]:
-    database = await open_database(settings.database.url, exclusive=False)
-    try:
-        yield database
-    except DBAPIError as error:
-        raise DatabaseError(explain(error.orig or error, database.place)) from error
-    finally:
-        await database.close()
 
 
 def as_table(entries: Sequence[Entry], now: datetime) -> Table:

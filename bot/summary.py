@@ -20,9 +20,10 @@ class Takeaway:
 
 @dataclass(frozen=True, slots=True)
 class Provenance:
-    """Who wrote a Summary: the engine, its version, the model if any, and when (aware UTC).
+    """Who wrote a Summary: the engine, its version (a model's is its prompt's), and when (aware UTC).
 
-    `translator`: which machine translated some of it, such as `firefox en-zh 3.0`; None: none did.
+    `model` wrote it, if one did. `translator`: the machine that was asked for the second language, such as
+    `firefox en-zh 3.0`; None: none was.
     """
 
     engine: Literal["extract", "hand", "model"]
@@ -34,7 +35,10 @@ class Provenance:
 
 @dataclass(frozen=True, slots=True)
 class Summary:
-    """Of one version of one Paper. Facts (title, authors, links) are not here: they are arXiv's."""
+    """Of one version of one Paper. Facts (title, authors, links) are not here: they are arXiv's.
+
+    `checks`: what the grounding checks remarked and let pass, a line each.
+    """
 
     paper_id: PaperId
     paper_version: int
@@ -44,3 +48,4 @@ class Summary:
     tldr_zh: str | None = None
     title_zh: str | None = None
     abstract_zh: str | None = None
+    checks: tuple[str, ...] = ()

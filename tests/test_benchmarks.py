@@ -2,7 +2,7 @@
 
 import pytest
 
-from benchmarks import engine, pace
+from benchmarks import engine, model, pace
 from benchmarks.load import Load, private_chats
 
 BUSY = Load(dict.fromkeys(range(1, 61), 2) | dict.fromkeys(range(-3, 0), 6))
@@ -31,3 +31,9 @@ async def test_every_engine_sends_everything(monkeypatch: pytest.MonkeyPatch) ->
         "paperwire, PostgreSQL, 1 worker",
     ]
     assert min(row.sends_per_s for row in rows) > 0
+
+
+async def test_the_model_writer_comes_close_to_what_its_requests_in_flight_allow() -> None:
+    rows = await model.measure(papers=32, in_flight=8, latency=0.5)
+    assert [(row.start, row.by_model) for row in rows] == [("cold", 32), ("warm", 32)]
+    assert all(row.papers_per_s <= row.bound_per_s for row in rows)

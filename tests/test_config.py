@@ -30,6 +30,8 @@ EXAMPLE = Path(__file__).parents[1] / "config.example.toml"
         ("[translation]\nfolder = 3", ["[translation] folder", "write a path"]),
         ('[translation]\npins = "x"', ["[translation] pins", "write a table"]),
         ('[translation]\npins = { "model.bin" = "x" }', ["[translation] pins", "SHA-256"]),
+        ('[llm]\nmodel = "x"', ["[llm]", "base_url and model"]),
+        ('[llm]\nprice_in = "x"', ["[llm] price_in", "a text of 1 characters", "number"]),
     ],
 )
 def test_a_mistake_is_told_in_one_line_with_key_shape_and_fix(tmp_path: Path, text: str, said: list[str]) -> None:

@@ -98,8 +98,26 @@ ROWS: dict[str, list[dict[str, Any]]] = {
             "engine": "extractive",
             "engine_version": "1",
             "model": None,
+            "translator": "toy",
+            "checks": ["acronym: TLA"],
             "written_at": INSTANT,
         }
+    ],
+    "rejections": [
+        {
+            "id": 8,
+            "paper_id": "hep-th/9901001",
+            "paper_version": 3,
+            "model": "toy",
+            "prompt": "1",
+            "guard": "number",
+            "detail": "97 %",
+            "reply": "{}",
+            "rejected_at": INSTANT,
+        }
+    ],
+    "spending": [
+        {"day": date(2026, 3, 2), "model": "toy", "requests": 2, "tokens_in": 2**33, "tokens_out": 500},
     ],
     "chats": [
         {

@@ -5,12 +5,13 @@ from datetime import datetime, timedelta
 import structlog
 
 from bot.config import Retention
-from bot.storage import budgets, outbox, updates_seen
+from bot.storage import budgets, outbox, rejections, updates_seen
 from bot.storage.database import Database
 
 EVERY = timedelta(days=1)
 UPDATES_COME_AGAIN = timedelta(days=2)
 """Telegram keeps updates for a day: https://core.telegram.org/bots/api#getting-updates"""
+REJECTIONS_KEPT = timedelta(days=90)
 
 log = structlog.get_logger(__name__)
 
@@ -30,6 +31,7 @@ class Housekeeper:
                 texts = await outbox.prune_texts(connection, now - timedelta(days=self._settings.days))
                 scopes = await budgets.prune(connection, now.timestamp())
                 await updates_seen.prune(connection, now - UPDATES_COME_AGAIN)
+                await rejections.prune(connection, now - REJECTIONS_KEPT)
             self._pruned_at = now
             if texts or scopes:
                 log.info("pruned", texts=texts, scopes=scopes)

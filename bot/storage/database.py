@@ -14,6 +14,7 @@ from alembic.runtime.migration import MigrationContext
 from alembic.script import ScriptDirectory
 from alembic.util.exc import CommandError
 from filelock import FileLock, Timeout
+from sqlalchemy.exc import DBAPIError
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, create_async_engine
 
 from bot.errors import PaperwireError
@@ -124,6 +125,18 @@ async def open_database(url: str, *, exclusive: bool = True) -> Database:
             raise DatabaseError(explain(error.orig or error, _place(parsed))) from error
         raise
     return database
+
+
+@asynccontextmanager
+async def opened_beside(url: str) -> AsyncIterator[Database]:
+    """The database for a command, beside a running Paperwire or without one. What fails in it raises DatabaseError."""
+    database = await open_database(url, exclusive=False)
+    try:
+        yield database
+    except DBAPIError as error:
+        raise DatabaseError(explain(error.orig or error, database.place)) from error
+    finally:
+        await database.close()
 
 
 def _sqlite(url: sa.URL) -> AsyncEngine:

@@ -28,6 +28,8 @@ async def add(connection: AsyncConnection, new: Iterable[Summary]) -> None:
             "engine": summary.provenance.engine,
             "engine_version": summary.provenance.version,
             "model": summary.provenance.model,
+            "translator": summary.provenance.translator,
+            "checks": list(summary.checks),
             "written_at": summary.provenance.written_at,
         }
         for summary in new
@@ -50,6 +52,13 @@ async def get(connection: AsyncConnection, papers: Sequence[Paper]) -> dict[Pape
     return found
 
 
+async def counts(connection: AsyncConnection) -> dict[tuple[str, str | None], int]:
+    """How many summaries are stored, by engine and model."""
+    row = summaries.c
+    query = sa.select(row.engine, row.model, sa.func.count()).group_by(row.engine, row.model)
+    return {(engine, model): number for engine, model, number in await connection.execute(query)}
+
+
 def _summary_from(row: sa.Row[Any]) -> Summary:
     return Summary(
         paper_id=PaperId(row.paper_id),
@@ -59,5 +68,6 @@ def _summary_from(row: sa.Row[Any]) -> Summary:
         title_zh=row.title_zh,
         abstract_zh=row.abstract_zh,
         takeaways=tuple(Takeaway(en, zh, role) for en, zh, role in row.takeaways),
-        provenance=Provenance(row.engine, row.engine_version, row.written_at, row.model),
+        provenance=Provenance(row.engine, row.engine_version, row.written_at, row.model, row.translator),
+        checks=tuple(row.checks),
     )

@@ -109,7 +109,35 @@ summaries = sa.Table(
     sa.Column("engine", sa.Text, nullable=False),
     sa.Column("engine_version", sa.Text, nullable=False),
     sa.Column("model", sa.Text),
+    sa.Column("translator", sa.Text),
+    sa.Column("checks", sa.JSON, nullable=False, server_default="[]"),
     sa.Column("written_at", Instant, nullable=False),
+)
+
+# What a model wrote and no reader saw, or not all of it: one row for each guard that a reply did not pass.
+rejections = sa.Table(
+    "rejections",
+    metadata,
+    sa.Column("id", sa.Integer, primary_key=True, autoincrement=True),
+    sa.Column("paper_id", sa.Text, _reference("papers.id"), nullable=False, index=True),
+    sa.Column("paper_version", sa.Integer, nullable=False),
+    sa.Column("model", sa.Text, nullable=False),
+    sa.Column("prompt", sa.Text, nullable=False),
+    sa.Column("guard", sa.Text, nullable=False),
+    sa.Column("detail", sa.Text, nullable=False),
+    sa.Column("reply", sa.Text, nullable=False),
+    sa.Column("rejected_at", Instant, nullable=False, index=True),
+)
+
+# What each model was asked and answered on a day (UTC).
+spending = sa.Table(
+    "spending",
+    metadata,
+    sa.Column("day", sa.Date, primary_key=True),
+    sa.Column("model", sa.Text, primary_key=True),
+    sa.Column("requests", sa.Integer, nullable=False),
+    sa.Column("tokens_in", sa.BigInteger, nullable=False),
+    sa.Column("tokens_out", sa.BigInteger, nullable=False),
 )
 
 chats = sa.Table(

@@ -3,7 +3,7 @@
 import asyncio
 from collections.abc import Collection
 from contextlib import nullcontext
-from datetime import datetime
+from datetime import datetime, timedelta
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal, Protocol
@@ -41,7 +41,7 @@ from bot.storage import chats, digests, marks, papers, updates_seen
 from bot.storage.database import Database
 from bot.storage.lease import lease
 from bot.storage.snapshot import snapshot
-from bot.summaries.write import Summariser, chain
+from bot.summaries.write import build_summariser
 from bot.web.operations import Operations
 from bot.web.server import Webhook, WebServer, build_web
 from bot.web.site import Site
@@ -108,20 +108,23 @@ class App:
             THIS_MACHINE,
         )
         self._updates: list[Updates] = []
-        summariser = Summariser(database, clock, chain(settings.llm, database, clock, self._metrics), self._metrics)
+        summariser = build_summariser(settings, database, clock, self._metrics)
         self._open: list[Stoppable] = [summariser]
         self._platforms: dict[PlatformName, Platform] = {}
         self._renders: dict[PlatformName, Render] = {}
         self._webhook: Webhook | None = None
-        summarise = summariser.summarise
+        wait = timedelta(minutes=settings.digest.wait_for_summaries)
+        self._summarising = Summarising(database, summariser, wait, lambda: scheduler.wake("summarise"))
         poller = FeedPoller(database, self._client, clock, settings.arxiv, self._metrics)
         self._composer = Composer(
             database,
-            summarise,
+            summariser.at_once,
             self._renders,
             settings.arxiv.default_categories,
             self._metrics,
             lambda *quiet: why_quiet(self._services, *quiet),
+            self._summarising.awaited,
+            lambda: summariser.awaits_chinese,
         )
         self._services = Services(
             database=database,
@@ -131,7 +134,7 @@ class App:
             client=self._client,
             poller=poller,
             composer=self._composer,
-            summarise=summarise,
+            summarise=summariser.at_once,
             renders=self._renders,
             metrics=self._metrics,
             claim=Claim(),
@@ -154,16 +157,15 @@ class App:
             alert=partial(alert, self._services),
             detour=partial(explain_detour, self._services),
         )
-        summarising = Summarising(database, summarise)
-        self._distributed = self._share_work(poller, summarising) if database.is_shared else None
+        self._distributed = self._share_work(poller) if database.is_shared else None
         if self._distributed is None:
             scheduler.add("poll", partial(self._poll, poller))
-            scheduler.add("summarise", summarising.tick)
+            scheduler.add("summarise", self._summarising.tick)
             scheduler.add("digest", self._digest)
             scheduler.add("deliver", self._courier.tick)
         scheduler.add("prune", Housekeeper(database, settings.retention).tick)
 
-    def _share_work(self, poller: FeedPoller, summarising: Summarising) -> "Distributed":
+    def _share_work(self, poller: FeedPoller) -> "Distributed":
         from bot.jobs.distributed import Distributed
 
         distributed = Distributed(
@@ -177,7 +179,7 @@ class App:
             compose=self._composer.daily,
             poll=poller.poll_first,
             next_poll_at=poller.next_poll_at,
-            summarising=summarising,
+            summarising=self._summarising,
         )
         self._scheduler.add("poll", distributed.queue_poll)
         self._scheduler.add("summarise", distributed.queue_summaries)

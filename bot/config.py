@@ -245,6 +245,8 @@ class Digest(_Section):
     zone: Zone = "UTC"
     language: Language = "both"
     cap: int = Field(12, ge=0, le=LARGEST_CAP)
+    wait_for_summaries: int = Field(20, ge=0, le=240)
+    """Minutes that a digest waits at most for summaries that are being written or translated."""
 
     @property
     def preferences(self) -> Preferences:

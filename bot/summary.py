@@ -2,9 +2,10 @@
 
 from dataclasses import dataclass
 from datetime import datetime
+from hashlib import sha256
 from typing import Literal
 
-from bot.papers import PaperId
+from bot.papers import Paper, PaperId
 
 Role = Literal["problem", "method", "result", ""]
 
@@ -37,7 +38,8 @@ class Provenance:
 class Summary:
     """Of one version of one Paper. Facts (title, authors, links) are not here: they are arXiv's.
 
-    `checks`: what the grounding checks remarked and let pass, a line each.
+    `checks`: what the grounding checks remarked and let pass, a line each. `source`: stands for the title and abstract
+    that it is of, so that a new version which changes neither needs no new summary.
     """
 
     paper_id: PaperId
@@ -49,3 +51,9 @@ class Summary:
     title_zh: str | None = None
     abstract_zh: str | None = None
     checks: tuple[str, ...] = ()
+    source: str = ""
+
+
+def source_of(paper: Paper) -> str:
+    """What stands for a paper's title and abstract."""
+    return sha256(f"{paper.title}\n{paper.abstract}".encode("utf-8", "replace")).hexdigest()[:16]

@@ -2,7 +2,7 @@
 
 import asyncio
 import tempfile
-from collections.abc import Coroutine
+from collections.abc import Coroutine, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, date, datetime, timedelta
 from functools import cache
@@ -15,6 +15,8 @@ from bot.interests import stored_interest
 from bot.papers import Announced, AnnounceType, Paper, PaperId
 from bot.storage import chats, papers
 from bot.storage.database import Database, open_database
+from bot.summaries.write import Summariser
+from bot.summary import Summary
 
 MONDAY = datetime(2026, 3, 2, 12, 0, tzinfo=UTC)
 TODAY = MONDAY.date()
@@ -139,3 +141,11 @@ async def a_chat(
             await chats.subscribe(connection, chat, stored_interest(query), now)
             chat = await chats.get(connection, chat.id) or chat
     return chat
+
+
+async def written(
+    summariser: Summariser, papers: Sequence[Paper], *, bilingual: bool = False
+) -> dict[PaperId, Summary]:
+    """The papers' summaries, once they were written."""
+    await summariser.write(papers, bilingual=bilingual)
+    return await summariser.at_once(papers)

@@ -154,7 +154,7 @@ async def a_room(folder: Path, *, is_open: bool = True) -> AsyncIterator[Room]:
                 default_categories=("cs.CL",),
             ),
         )
-        summarise = Summariser(database, clock, WRITERS).summarise
+        summarise = Summariser(database, clock, WRITERS).at_once
 
         def into_outbox(platform: PlatformName, reply: Reply) -> list[str]:
             came.append((platform, reply))

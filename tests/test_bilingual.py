@@ -8,6 +8,7 @@ import pytest
 
 from bot.cards.reply import card_of
 from bot.chats import Language
+from bot.clock import WallClock
 from bot.locales import CatalogueName, phrases_of
 from bot.papers import Paper
 from bot.summaries.bilingual import in_both_languages
@@ -43,7 +44,7 @@ class Sayings:
 
 async def test_a_summary_gets_title_tldr_takeaways_and_abstract(tmp_path: Path) -> None:
     put_model(tmp_path)
-    translator = FirefoxTranslator(settings(tmp_path))
+    translator = FirefoxTranslator(settings(tmp_path), WallClock())
     both = await in_both_languages(SUMMARY, PAPER, translator)
     await translator.close()
     assert (both.title_zh, both.tldr_zh) == (SENTENCES[TITLE], SENTENCES[TLDR])
@@ -57,7 +58,7 @@ async def test_a_summary_gets_title_tldr_takeaways_and_abstract(tmp_path: Path) 
 
 
 async def test_without_a_model_a_summary_stays_as_it_is(tmp_path: Path) -> None:
-    translator = FirefoxTranslator(settings(tmp_path))
+    translator = FirefoxTranslator(settings(tmp_path), WallClock())
     assert await in_both_languages(SUMMARY, PAPER, translator) == SUMMARY
     await translator.close()
 

@@ -22,7 +22,7 @@ from bot.storage import rejections, spending
 from bot.storage.database import Database
 from bot.summaries.checks import check
 from bot.summaries.write import Summariser, chain
-from tests.builders import HandClock, announce
+from tests.builders import HandClock, announce, written
 from tests.test_model import HIJACKED, PAPER
 
 pytestmark = pytest.mark.foreign
@@ -77,7 +77,7 @@ async def test_a_tiny_model_on_a_real_server_ends_in_checked_summaries_or_the_em
     summariser = Summariser(database, clock, chain(settings, database, clock, Metrics()))
     began = perf_counter()
     with capture_logs() as logs:
-        found = await summariser.summarise(papers)
+        found = await written(summariser, papers)
     await summariser.stop()
     async with database.read() as connection:
         rejected = await rejections.latest(connection, 50)

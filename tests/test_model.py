@@ -20,7 +20,7 @@ from bot.storage.spending import Spent
 from bot.summaries.model import ModelWriter, prompt
 from bot.summaries.write import Summariser, chain
 from bot.summary import Summary
-from tests.builders import HandClock, a_paper, announce
+from tests.builders import HandClock, a_paper, announce, written
 from tests.servers.llm import RETRY_AFTER, Asked, Fault, LlmStub, as_json, good
 
 KEY = "sk-a-secret-key"
@@ -62,7 +62,7 @@ async def summarised(
 ) -> Summary:
     await announce(database, clock.now(), paper)
     async with stub, summariser_with(stub, database, clock, **values) as summariser:
-        return (await summariser.summarise([paper]))[paper.id]
+        return (await written(summariser, [paper]))[paper.id]
 
 
 def spoilt(**changes: Any) -> Callable[[Asked], str]:
@@ -224,7 +224,7 @@ async def test_what_works_is_remembered_and_not_tried_anew_for_each_paper(databa
     stub = LlmStub()
     stub.fail("no_json_schema")
     async with stub, summariser_with(stub, database, clock, max_in_flight=4) as summariser:
-        await summariser.summarise(papers)
+        await written(summariser, papers)
     assert sum(asked.form == "json_schema" for asked in stub.asked) <= 4
     assert sum(asked.form == "json_object" for asked in stub.asked) == 30
 
@@ -234,7 +234,7 @@ async def test_a_form_whose_replies_are_no_json_is_given_up(database: Database, 
     await announce(database, clock.now(), *papers)
     stub = LlmStub(lambda asked: "I ignore schemas." if asked.form == "json_schema" else as_json(asked))
     async with stub, summariser_with(stub, database, clock, max_in_flight=1) as summariser:
-        found = await summariser.summarise(papers)
+        found = await written(summariser, papers)
     assert sum(asked.form == "json_schema" for asked in stub.asked) <= 5
     assert {summary.provenance.engine for summary in found.values()} == {"model"}
 
@@ -257,7 +257,7 @@ async def test_an_endpoint_that_is_down_does_not_make_each_of_300_papers_wait(
     stub.fail(fault)
     began = perf_counter()
     async with stub, summariser_with(stub, database, clock, batch_seconds=60) as summariser:
-        found = await summariser.summarise(papers)
+        found = await written(summariser, papers)
     assert perf_counter() - began < 10
     assert {summary.provenance.engine for summary in found.values()} == {"extract"}
     assert len(found) == 300
@@ -270,7 +270,7 @@ async def test_a_batch_ends_in_time_and_keeps_what_was_written(database: Databas
     stub = LlmStub(latency=0.2)
     began = perf_counter()
     async with stub, summariser_with(stub, database, clock, batch_seconds=3, max_in_flight=1) as summariser:
-        found = await summariser.summarise(papers)
+        found = await written(summariser, papers)
     assert perf_counter() - began < 5
     engines = [found[paper.id].provenance.engine for paper in papers]
     assert 1 <= engines.count("model") < 20
@@ -284,7 +284,7 @@ async def test_a_day_s_budget_outlives_a_restart_and_ends_with_the_day(database:
     async with LlmStub() as stub:
         for paper in papers:
             async with summariser_with(stub, database, clock, requests_per_day=1) as restarted:
-                engines.append((await restarted.summarise([paper]))[paper.id].provenance.engine)
+                engines.append((await written(restarted, [paper]))[paper.id].provenance.engine)
             if len(engines) == 2:
                 clock.turn(days=1)
     assert engines == ["model", "extract", "model"]
@@ -298,7 +298,7 @@ async def test_tokens_are_counted_as_the_endpoint_tells_them_and_cost_what_is_se
     stub = LlmStub(usage={"prompt_tokens": 700, "completion_tokens": 300, "total_tokens": 1000})
     prices = {"price_in": 1.0, "price_out": 2.0}
     async with stub, summariser_with(stub, database, clock, metrics, **prices) as summariser:
-        await summariser.summarise([PAPER])
+        await written(summariser, [PAPER])
     async with database.read() as connection:
         spent = (await spending.spent_on(connection, clock.now().date()))["toy"]
     assert spent == Spent(1, 700, 300)
@@ -317,7 +317,7 @@ async def test_a_minute_s_requests_are_spread_and_not_refused(database: Database
         LlmStub() as stub,
         summariser_with(stub, database, clock, requests_per_minute=4, batch_seconds=600) as summariser,
     ):
-        found = await summariser.summarise(papers)
+        found = await written(summariser, papers)
     assert {summary.provenance.engine for summary in found.values()} == {"model"}
     assert timedelta(minutes=2) <= clock.now() - began < timedelta(minutes=4)
 
@@ -331,7 +331,7 @@ async def test_a_paper_whose_turn_would_come_too_late_does_not_wait_for_it(
         LlmStub() as stub,
         summariser_with(stub, database, clock, requests_per_minute=4, batch_seconds=50) as summariser,
     ):
-        found = await summariser.summarise(papers)
+        found = await written(summariser, papers)
     engines = [summary.provenance.engine for summary in found.values()]
     assert (engines.count("model"), engines.count("extract")) == (4, 6)
 
@@ -341,7 +341,7 @@ async def test_no_more_requests_are_in_flight_than_are_allowed(database: Databas
     await announce(database, clock.now(), *papers)
     stub = LlmStub(latency=0.05)
     async with stub, summariser_with(stub, database, clock, max_in_flight=5) as summariser:
-        await summariser.summarise(papers)
+        await written(summariser, papers)
     assert stub.most_in_flight == 5
 
 
@@ -362,7 +362,7 @@ async def test_what_was_written_is_stored_before_the_batch_has_ended(database: D
 
     async with LlmStub(latency=0.02) as stub:
         writer = Looking(settings_of(stub, max_in_flight=2), database, clock, Metrics())
-        await Summariser(database, clock, [writer]).summarise(papers)
+        await Summariser(database, clock, [writer]).write(papers, bilingual=False)
         await writer.stop()
     assert stored[-1] >= 8
 

@@ -10,6 +10,7 @@ import pytest
 import structlog
 from filelock import FileLock
 
+from bot.clock import WallClock
 from bot.config import Translation
 from bot.summaries.fetch import FIRST_REST, TRIES, ensure_model, fetch, verified
 from bot.summaries.firefox import FirefoxTranslator
@@ -47,7 +48,7 @@ async def test_a_fetched_model_is_verified_in_its_folder_and_translates(
     assert model.name == "firefox en-zh 3.0"
     assert {path.name for path in (tmp_path / "en-zh").iterdir()} == FILES
     assert {name for name, here, total in seen if here == total} == {MODEL, SOURCE, TARGET}
-    translator = FirefoxTranslator(settings(tmp_path))
+    translator = FirefoxTranslator(settings(tmp_path), WallClock())
     assert await translator.translate(list(SENTENCES)) == list(SENTENCES.values())
     await translator.close()
 

@@ -100,9 +100,11 @@ ROWS: dict[str, list[dict[str, Any]]] = {
             "model": None,
             "translator": "toy",
             "checks": ["acronym: TLA"],
+            "source": "0123456789abcdef",
             "written_at": INSTANT,
         }
     ],
+    "wanted": [{"paper_id": "hep-th/9901001", "since": INSTANT, "claimed_at": None}],
     "rejections": [
         {
             "id": 8,
@@ -130,6 +132,12 @@ ROWS: dict[str, list[dict[str, Any]]] = {
             "zone": "Asia/Shanghai",
             "language": "zh",
             "cap": 0,
+            "days": "01234",
+            "quiet_from": time(22, 0),
+            "quiet_until": time(7, 0),
+            "format": "titles",
+            "cross_lists": False,
+            "quiet_note": True,
             "access": "allowed",
             "inactive_because": because,
             "inactive_since": INSTANT if because else None,

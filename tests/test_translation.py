@@ -9,6 +9,7 @@ from typing import Any
 
 import pytest
 
+from bot.clock import WallClock
 from bot.summaries.firefox import FirefoxTranslator
 from bot.summaries.glossary import GlossaryError, glossary, load
 from bot.summaries.models import RECORD
@@ -134,7 +135,7 @@ def test_a_hostile_text_takes_no_longer_than_its_length(bit: str) -> None:
 
 @asynccontextmanager
 async def a_translator(folder: Path, **values: Any) -> AsyncIterator[FirefoxTranslator]:
-    translator = FirefoxTranslator(settings(folder, **values))
+    translator = FirefoxTranslator(settings(folder, **values), WallClock())
     try:
         yield translator
     finally:
@@ -198,7 +199,7 @@ async def test_a_text_that_is_cancelled_leaves_the_next_one_its_turn(tmp_path: P
 @pytest.mark.parametrize("seconds", [-1, -5], ids=["between its sentences", "while a thread is stuck"])
 async def test_a_text_has_so_much_time_and_no_more(tmp_path: Path, seconds: float) -> None:
     put_model(tmp_path)
-    translator = FirefoxTranslator(settings(tmp_path), longest_work=seconds)
+    translator = FirefoxTranslator(settings(tmp_path), WallClock(), longest_work=seconds)
     assert await translator.translate(list(SENTENCES)) == [None] * len(SENTENCES)
     await translator.close()
 
@@ -351,4 +352,4 @@ async def test_a_model_that_fails_inside_is_survived(tmp_path: Path) -> None:
 
 def test_a_glossary_that_cannot_be_read_is_told_at_once(tmp_path: Path) -> None:
     with pytest.raises(GlossaryError, match="glossary"):
-        FirefoxTranslator(settings(tmp_path, glossary=str(tmp_path / "nowhere.tsv")))
+        FirefoxTranslator(settings(tmp_path, glossary=str(tmp_path / "nowhere.tsv")), WallClock())

@@ -6,7 +6,7 @@ from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Iterat
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass, replace
 from datetime import date, datetime, timedelta
-from typing import TypeVar
+from typing import Protocol, TypeVar
 from weakref import WeakValueDictionary
 
 import structlog
@@ -29,6 +29,8 @@ from bot.summary import Summary
 
 MORE_AT_ONCE = 12
 AFTER_TROUBLE = timedelta(minutes=1)
+LOOK_AGAIN = timedelta(seconds=20)
+"""Whether summaries are there that were still being written."""
 
 _TOGETHER = 250
 """Chats whose digests share their queries and one transaction."""
@@ -42,6 +44,13 @@ WhyQuiet = Callable[[Chat, int, datetime], Awaitable[str]]
 """Says in a chat's language why a digest has nothing, of how many papers that were announced."""
 T = TypeVar("T")
 
+
+class Awaited(Protocol):
+    """Says for which of some papers' summaries a digest should wait, for readers of both languages or of English."""
+
+    async def __call__(self, papers: Sequence[Paper], now: datetime, *, bilingual: bool) -> set[PaperId]: ...
+
+
 log = structlog.get_logger(__name__)
 
 
@@ -54,7 +63,7 @@ class _Plan:
     selection: Selection
     note: str = ""
 
-    def edition(self, now: datetime) -> Edition:
+    def edition(self, now: datetime, *, awaits_chinese: bool = False) -> Edition:
         preferences = self.chat.preferences
         return Edition(
             self.chat.platform,
@@ -66,6 +75,7 @@ class _Plan:
             self.selection.late_days,
             preferences.format,
             self.note,
+            awaits_chinese and preferences.language != "en",
         )
 
     def opened(self, edition: Edition) -> NewDigest:
@@ -98,7 +108,11 @@ class Composer:
         default_categories: Iterable[str],
         metrics: Metrics,
         why_quiet: WhyQuiet = _no_reason,
+        awaited: Awaited | None = None,
+        awaits_chinese: Callable[[], bool] = lambda: False,
     ) -> None:
+        self._awaited = awaited
+        self._awaits_chinese = awaits_chinese
         self._database = database
         self._why_quiet = why_quiet
         self._summarise = summarise
@@ -203,12 +217,44 @@ class Composer:
                 known = known or Known()
                 async with self._database.read() as connection:
                     plans = await plans_of(connection, known)
+                plans = await self._ready(plans, now)
                 try:
                     return await self._compose(plans, now, known) if plans else 0
                 except (OvertakenError, IntegrityError):
                     # Of two digests of one day the database takes only the first.
                     if not tries:
                         raise
+
+    async def _ready(self, plans: list[_Plan], now: datetime) -> list[_Plan]:
+        """The plans whose papers' summaries are as good as they will be soon; other daily ones are put off a little.
+
+        Not over midnight: that day's digest would be the next one's.
+        """
+        if self._awaited is None:
+            return plans
+        later = now + LOOK_AGAIN
+        patient = [
+            plan
+            for plan in plans
+            if plan.occasion == "daily"
+            and plan.selection.choice.shown
+            and local_day(plan.chat.preferences, later) == local_day(plan.chat.preferences, now)
+        ]
+        put_off: set[int] = set()
+        for bilingual in (False, True):
+            asking = [plan for plan in patient if (plan.chat.preferences.language != "en") is bilingual]
+            shown = dict.fromkeys(paper_id for plan in asking for paper_id in plan.selection.choice.shown)
+            if not shown:
+                continue
+            async with self._database.read() as connection:
+                found = await papers.get(connection, list(shown))
+            awaited = await self._awaited(list(found.values()), now, bilingual=bilingual)
+            put_off |= {plan.chat.id for plan in asking if awaited.intersection(plan.selection.choice.shown)}
+        if put_off:
+            async with self._database.write() as connection:
+                await chats.postpone(connection, put_off, later)
+            log.info("digests.wait_for_summaries", digests=len(put_off))
+        return [plan for plan in plans if plan.chat.id not in put_off]
 
     def _due(self, chat_ids: Sequence[int], now: datetime) -> _Plans:
         async def due(connection: AsyncConnection, known: Known) -> list[_Plan]:
@@ -265,7 +311,8 @@ class Composer:
 
     async def _compose(self, plans: Sequence[_Plan], now: datetime, known: Known) -> int:
         plans = [await self._with_note(plan, now) for plan in plans]
-        editions = [plan.edition(now) for plan in plans]
+        awaits_chinese = self._awaits_chinese()
+        editions = [plan.edition(now, awaits_chinese=awaits_chinese) for plan in plans]
         await self._print([edition for edition in editions if not edition.is_empty], now, known)
         days: dict[int, date | None] = {}
         alike: defaultdict[Choice, list[int]] = defaultdict(list)

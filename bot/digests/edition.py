@@ -20,7 +20,7 @@ class Edition:
     """All that a digest's text depends on: chats with the same edition get the same messages.
 
     `day` is the chats' own; `latest_day`: the last announcement day among what matched; `late_days`: of what came late.
-    `note`: what to say where there are no papers.
+    `note`: what to say where there are no papers. `awaits_chinese`: the machine that would translate is not there yet.
     """
 
     platform: PlatformName
@@ -32,6 +32,7 @@ class Edition:
     late_days: tuple[date, ...]
     format: Format = "cards"
     note: str = ""
+    awaits_chinese: bool = False
 
     @property
     def is_empty(self) -> bool:
@@ -52,11 +53,17 @@ def reply_of(edition: Edition, papers: Mapping[PaperId, Paper], written: Mapping
         for number, paper in enumerate(chosen, start=1)
     )
     summaries = [written[paper.id] for paper in chosen]
+    is_waiting = edition.awaits_chinese and not any(summary.tldr_zh for summary in summaries)
     return Reply(
         title=_title(edition, first, sample=sample),
         text="\n".join(_opening(edition, phrases, sample=sample) for phrases in spoken),
         cards=cards,
-        footer="\n".join(_receipt(edition, summaries, phrases) for phrases in spoken),
+        footer="\n".join(
+            [
+                *(_receipt(edition, summaries, phrases) for phrases in spoken),
+                *(phrases("digest.no_chinese") for phrases in spoken if is_waiting),
+            ]
+        ),
         buttons=_more_button(edition.choice.held, first),
     )
 

@@ -125,12 +125,11 @@ class Distributed:
 
     async def queue_summaries(self, now: datetime) -> datetime | None:
         """Queue the summaries of what came since the last look and somebody wants."""
-        wanted = await self._summarising.wanted(now)
-        for batch in wanted.batches:
+        await self._summarising.look(now)
+        while batch := await self._summarising.claimed(now):
+            task = self._app.configure_task("summarise", queueing_lock=f"summarise-{batch[0]}")
             with suppress(AlreadyEnqueued):
-                task = self._app.configure_task("summarise", queueing_lock=f"summarise-{batch[0]}")
                 await task.defer_async(paper_ids=list(batch))
-        await self._summarising.looked_at(wanted)
         return None
 
     async def _queue(self, task: str, chat_ids: Iterable[int]) -> None:

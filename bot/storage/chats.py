@@ -335,6 +335,17 @@ async def followed_categories(connection: AsyncConnection) -> set[str]:
     return {category for interest in await interests(connection) for category in interest.wanted}
 
 
+async def anyone_reads_chinese(connection: AsyncConnection) -> bool:
+    """Whether some served chat has Chinese among its languages."""
+    query = sa.select(sa.exists().where(_served(), chats.c.language != "en"))
+    return bool((await connection.execute(query)).scalar_one())
+
+
+async def postpone(connection: AsyncConnection, chat_ids: Collection[int], until: datetime) -> None:
+    """Have these chats' digests due a little later; it is still the same day's."""
+    await connection.execute(sa.update(chats).where(chats.c.id.in_(chat_ids)).values(next_digest_at=until))
+
+
 async def looked_at(
     connection: AsyncConnection, wishes: Collection[Interest], default_categories: Iterable[str]
 ) -> list[str]:

@@ -1,6 +1,7 @@
 """Summaries: written once for each version of a Paper, whoever reads it."""
 
 from collections.abc import Iterable, Sequence
+from dataclasses import replace
 from typing import Any
 
 import sqlalchemy as sa
@@ -9,14 +10,29 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from bot.papers import Paper, PaperId
 from bot.storage.dialect import insert
 from bot.storage.tables import summaries
-from bot.summary import Provenance, Summary, Takeaway
+from bot.summary import Provenance, Summary, Takeaway, source_of
 
 _BATCH = 500
 
 
 async def add(connection: AsyncConnection, new: Iterable[Summary]) -> None:
     """Keep summaries; the first one of a version stays."""
-    rows = [
+    if rows := _rows(new):
+        await connection.execute(insert(connection.dialect.name, summaries).on_conflict_do_nothing(), rows)
+
+
+async def put(connection: AsyncConnection, changed: Iterable[Summary]) -> None:
+    """Keep summaries in the place of those of the same versions: translated, or written anew."""
+    if rows := _rows(changed):
+        statement = insert(connection.dialect.name, summaries)
+        values = {name: statement.excluded[name] for name in rows[0]}
+        await connection.execute(
+            statement.on_conflict_do_update(index_elements=["paper_id", "paper_version"], set_=values), rows
+        )
+
+
+def _rows(new: Iterable[Summary]) -> list[dict[str, Any]]:
+    return [
         {
             "paper_id": summary.paper_id,
             "paper_version": summary.paper_version,
@@ -30,25 +46,24 @@ async def add(connection: AsyncConnection, new: Iterable[Summary]) -> None:
             "model": summary.provenance.model,
             "translator": summary.provenance.translator,
             "checks": list(summary.checks),
+            "source": summary.source,
             "written_at": summary.provenance.written_at,
         }
         for summary in new
     ]
-    if rows:
-        await connection.execute(insert(connection.dialect.name, summaries).on_conflict_do_nothing(), rows)
 
 
 async def get(connection: AsyncConnection, papers: Sequence[Paper]) -> dict[PaperId, Summary]:
-    """The stored summaries of these papers' present versions."""
-    versions = {paper.id: paper.version for paper in papers}
-    ids = list(versions)
+    """The stored summaries of these papers' present versions, or of earlier ones that say the same."""
+    asked = {paper.id: paper for paper in papers}
+    ids = list(asked)
     found: dict[PaperId, Summary] = {}
     for start in range(0, len(ids), _BATCH):
         query = sa.select(summaries).where(summaries.c.paper_id.in_(ids[start : start + _BATCH]))
-        for row in await connection.execute(query):
-            summary = _summary_from(row)
-            if versions[summary.paper_id] == summary.paper_version:
-                found[summary.paper_id] = summary
+        for row in await connection.execute(query.order_by(summaries.c.paper_version)):
+            summary, paper = _summary_from(row), asked[PaperId(row.paper_id)]
+            if summary.paper_version == paper.version or summary.source == source_of(paper):
+                found[paper.id] = replace(summary, paper_version=paper.version)
     return found
 
 
@@ -70,4 +85,5 @@ def _summary_from(row: sa.Row[Any]) -> Summary:
         takeaways=tuple(Takeaway(en, zh, role) for en, zh, role in row.takeaways),
         provenance=Provenance(row.engine, row.engine_version, row.written_at, row.model, row.translator),
         checks=tuple(row.checks),
+        source=row.source,
     )

@@ -111,7 +111,17 @@ summaries = sa.Table(
     sa.Column("model", sa.Text),
     sa.Column("translator", sa.Text),
     sa.Column("checks", sa.JSON, nullable=False, server_default="[]"),
+    sa.Column("source", sa.Text, nullable=False, server_default=""),
     sa.Column("written_at", Instant, nullable=False),
+)
+
+# Papers that somebody is going to see and that have no summary yet, or not in every language.
+wanted = sa.Table(
+    "wanted",
+    metadata,
+    sa.Column("paper_id", sa.Text, _reference("papers.id"), primary_key=True),
+    sa.Column("since", Instant, nullable=False, index=True),
+    sa.Column("claimed_at", Instant),
 )
 
 # What a model wrote and no reader saw, or not all of it: one row for each guard that a reply did not pass.

@@ -9,8 +9,10 @@ from functools import lru_cache
 
 import structlog
 
+from bot.clock import Clock
 from bot.config import Translation
 from bot.summaries import models
+from bot.summaries.fetch import ensure_model
 from bot.summaries.glossary import load
 from bot.summaries.models import Model, ModelError
 from bot.summaries.translation import LONGEST, Say, translated
@@ -40,8 +42,10 @@ class FirefoxTranslator:
     it, and drops it when it ends. Each text looks whether the model was replaced. Raises GlossaryError at once.
     """
 
-    def __init__(self, settings: Translation, longest_work: float = LONGEST_WORK) -> None:
+    def __init__(self, settings: Translation, clock: Clock, longest_work: float = LONGEST_WORK) -> None:
         self._settings = settings
+        self._clock = clock
+        self._fetching: asyncio.Task[object] | None = None
         self._glossary = load(settings.to, settings.glossary)
         self._longest_work = longest_work
         self._turn = asyncio.Lock()
@@ -56,6 +60,15 @@ class FirefoxTranslator:
         return self._loaded.model.name if self._loaded else None
 
     @property
+    def is_ready(self) -> bool:
+        """Whether a model is there whose files look as they should."""
+        try:
+            models.find(self._settings.folder, self._settings.to, self._settings.pins)
+        except ModelError:
+            return False
+        return self._unfit is None or self._loaded is not None
+
+    @property
     def fault(self) -> str | None:
         """Why there is no model, or why one that was put in its place is not used: key, file and fix in one line."""
         return self._fault
@@ -64,9 +77,17 @@ class FirefoxTranslator:
         """Each text's translation; None where there is no model, or it did not come out faithfully and in time."""
         return [await self._one(text) for text in texts]
 
+    def need(self) -> None:
+        """Begin to fetch the model, if nobody is at it; it goes on beside everything else."""
+        if self._fetching is None or self._fetching.done():
+            self._fetching = asyncio.create_task(ensure_model(self._settings, self._clock))
+
     async def close(self) -> None:
         """Let the model go, in its thread."""
         loop = asyncio.get_running_loop()
+        if self._fetching is not None:
+            self._fetching.cancel()
+            await asyncio.wait([self._fetching])
         try:
             async with asyncio.timeout(_GRACE):
                 await loop.run_in_executor(self._thread, self._forget)

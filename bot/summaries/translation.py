@@ -44,8 +44,18 @@ class Translator(Protocol):
     """Translates texts from English into one other language."""
 
     @property
+    def is_ready(self) -> bool:
+        """Whether there is a model to translate with."""
+
+    @property
     def name(self) -> str | None:
         """Model and version, for a summary's provenance; None while nothing was translated."""
+
+    def need(self) -> None:
+        """Begin to get a model, if none is there."""
+
+    async def close(self) -> None:
+        """Let go of everything."""
 
     async def translate(self, texts: Sequence[str]) -> list[str | None]:
         """Each text's translation, None where it could not be had faithfully. Raises nothing of its own."""

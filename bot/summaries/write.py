@@ -3,19 +3,23 @@
 import asyncio
 import json
 from collections.abc import Sequence
+from dataclasses import replace
 from datetime import datetime
 from functools import cache
 from pathlib import Path
 from typing import Any, Protocol
 
 from bot.clock import Clock
-from bot.config import Llm
+from bot.config import Llm, Settings
 from bot.metrics import Metrics
 from bot.papers import Paper, PaperId
 from bot.storage import summaries
 from bot.storage.database import Database
+from bot.summaries.bilingual import in_both_languages
 from bot.summaries.extractive import extract
-from bot.summary import Provenance, Summary, Takeaway
+from bot.summaries.firefox import FirefoxTranslator
+from bot.summaries.translation import Translator
+from bot.summary import Provenance, Summary, Takeaway, source_of
 
 TOGETHER = 8
 """Papers that are stored together: a process that is killed loses no more of a model's work than is in flight."""
@@ -89,51 +93,131 @@ async def ask(writers: Sequence[Writer], papers: Sequence[Paper], now: datetime)
     return written
 
 
+WRITERS: tuple[Writer, ...] = (SampleWriter(), EmbeddedWriter())
+"""The writers that need nothing and take no time, in the order in which they are asked."""
+
+
 class Summariser:
-    """Gives every paper its summary, asking the writers in their order only for what is not there yet."""
+    """Gives every paper its summary, asking the writers in their order only for what is not there yet.
+
+    `translator`: fills in the second language where a writer has none.
+    """
 
     def __init__(
-        self, database: Database, clock: Clock, writers: Sequence[Writer], metrics: Metrics | None = None
+        self,
+        database: Database,
+        clock: Clock,
+        writers: Sequence[Writer],
+        metrics: Metrics | None = None,
+        translator: Translator | None = None,
     ) -> None:
         self._database = database
         self._clock = clock
         self._writers = writers
         self._metrics = metrics or Metrics()
+        self._translator = translator
+        self._takes_time = any(writer not in WRITERS for writer in writers)
 
-    async def summarise(self, papers: Sequence[Paper]) -> dict[PaperId, Summary]:
-        """A summary of each paper's present version. They are stored as they come, some at a time."""
+    @property
+    def awaits_chinese(self) -> bool:
+        """Whether summaries have no Chinese yet because the model that translates them is still missing."""
+        return self._translator is not None and not self._translator.is_ready
+
+    async def at_once(self, papers: Sequence[Paper]) -> dict[PaperId, Summary]:
+        """What can be said of each paper's present version without waiting: what is stored, else what takes no time."""
         async with self._database.read() as connection:
             found = await summaries.get(connection, papers)
         missing = [paper for paper in papers if paper.id not in found]
+        return found | {each.paper_id: each for each in await ask(WRITERS, missing, self._clock.now())}
+
+    async def unready(self, papers: Sequence[Paper], *, bilingual: bool) -> set[PaperId]:
+        """Those of which `write` would make more than `at_once` does, for readers of both languages or of English."""
+        is_translated = bilingual and self._translator is not None and self._translator.is_ready
+        if not (self._takes_time or is_translated):
+            return set()
+        async with self._database.read() as connection:
+            found = await summaries.get(connection, papers)
+        return {
+            paper.id
+            for paper in papers
+            if not paper.is_sample
+            and (is_translated and _lacks_translation(found[paper.id]) if paper.id in found else True)
+        }
+
+    async def write(self, papers: Sequence[Paper], *, bilingual: bool) -> None:
+        """Have a summary of each paper's present version written and stored as they come, some at a time."""
+        async with self._database.read() as connection:
+            found = await summaries.get(connection, papers)
+        await self._in_groups([paper for paper in papers if paper.id not in found], bilingual=bilingual)
+        if bilingual:
+            await self._translate([(paper, found[paper.id]) for paper in papers if paper.id in found])
+
+    async def write_anew(self, paper: Paper) -> None:
+        """Have a paper's summary written again; the new one takes the old one's place."""
+        written = await ask(self._writers, [paper], self._clock.now())
+        async with self._database.write() as connection:
+            await summaries.put(connection, [_with_source(each, paper) for each in written])
+
+    async def _in_groups(self, papers: Sequence[Paper], *, bilingual: bool) -> None:
         # Beside each other: a writer that has to wait paces itself, and the slowest paper holds up only its group.
-        groups: list[asyncio.Task[list[Summary]]] = []
+        groups: list[asyncio.Task[None]] = []
         try:
-            for start in range(0, len(missing), TOGETHER):
-                groups.append(asyncio.create_task(self._write(missing[start : start + TOGETHER])))
+            for start in range(0, len(papers), TOGETHER):
+                groups.append(asyncio.create_task(self._write(papers[start : start + TOGETHER], bilingual=bilingual)))
                 await asyncio.sleep(0)  # a thousand papers that begin at once would hold up everything else
-            for written in await asyncio.gather(*groups):
-                found |= {summary.paper_id: summary for summary in written}
+            await asyncio.gather(*groups)
         finally:
             for group in groups:
                 group.cancel()
-        return found
 
-    async def _write(self, papers: Sequence[Paper]) -> list[Summary]:
+    async def _write(self, papers: Sequence[Paper], *, bilingual: bool) -> None:
+        asked = {paper.id: paper for paper in papers}
         written = await ask(self._writers, papers, self._clock.now())
+        written = [_with_source(each, asked[each.paper_id]) for each in written]
         async with self._database.write() as connection:
             await summaries.add(connection, written)
         for summary in written:
             self._metrics.summaries.labels(summary.provenance.engine).inc()
-        return written
+        if bilingual:
+            await self._translate([(asked[each.paper_id], each) for each in written])
+
+    async def _translate(self, written: Sequence[tuple[Paper, Summary]]) -> None:
+        """Fill in the second language, once for each summary, and store each at once: it takes seconds."""
+        translator = self._translator
+        if translator is None:
+            return
+        if not translator.is_ready:
+            if any(_lacks_translation(summary) for _, summary in written):
+                translator.need()
+            return
+        for paper, summary in written:
+            if _lacks_translation(summary) and not paper.is_sample:
+                translated = await in_both_languages(summary, paper, translator)
+                if translator.name is not None:
+                    provenance = replace(translated.provenance, translator=translator.name)
+                    async with self._database.write() as connection:
+                        await summaries.put(connection, [replace(translated, provenance=provenance)])
 
     async def stop(self) -> None:
-        """Close what writers have open."""
+        """Close what writers and the translator have open."""
         for writer in self._writers:
             await writer.stop()
+        if self._translator is not None:
+            await self._translator.close()
 
 
-WRITERS: tuple[Writer, ...] = (SampleWriter(), EmbeddedWriter())
-"""The writers that need nothing, in the order in which they are asked."""
+def _lacks_translation(summary: Summary) -> bool:
+    return summary.tldr_zh is None and summary.provenance.translator is None
+
+
+def _with_source(summary: Summary, paper: Paper) -> Summary:
+    return replace(summary, source=source_of(paper))
+
+
+def build_summariser(settings: Settings, database: Database, clock: Clock, metrics: Metrics) -> Summariser:
+    """The writers and the translator as they are set. Raises GlossaryError."""
+    translator = FirefoxTranslator(settings.translation, clock) if settings.translation.enabled else None
+    return Summariser(database, clock, chain(settings.llm, database, clock, metrics), metrics, translator)
 
 
 def chain(settings: Llm, database: Database, clock: Clock, metrics: Metrics) -> tuple[Writer, ...]:

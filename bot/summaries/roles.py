@@ -1,0 +1,41 @@
+"""What a sentence does in its abstract, said only where that is sure: a wrong label is worse than none."""
+
+import math
+from collections.abc import Mapping
+
+from bot.summaries.weights import role_weights
+from bot.summary import Role
+
+# How likely a role must be, so that 85 of 100 are right on abstracts that the weights have not seen.
+SURE: dict[Role, float] = {"problem": 0.7, "method": 0.87, "result": 0.78}
+BACKGROUND = 0.9
+
+
+def role_of(features: Mapping[str, float], weights: Mapping[str, Mapping[str, float]] | None = None) -> Role:
+    """The role of a sentence with these features, or "" where none is sure. `weights` are the shipped ones unless given."""
+    likely = _likelihoods(features, role_weights() if weights is None else weights)
+    # What only introduces the subject is background too: a problem says that something is hard, or "however".
+    if likely["background"] >= SURE["problem"]:
+        return "problem" if features["hard"] or features["opens_contrast"] else ""
+    if likely["result"] >= SURE["result"]:
+        return "result"
+    return "method" if likely["method"] + likely["objective"] >= SURE["method"] else ""
+
+
+def is_background(features: Mapping[str, float]) -> bool:
+    """Whether a sentence surely tells what was known before the paper."""
+    return _likelihoods(features, role_weights())["background"] >= BACKGROUND
+
+
+def _likelihoods(
+    features: Mapping[str, float], weights: Mapping[str, Mapping[str, float]]
+) -> dict[str, float]:
+    present = {name: value for name, value in features.items() if value}
+    scores = {
+        kind: own["always"] + sum(own[name] * value for name, value in present.items())
+        for kind, own in weights.items()
+    }
+    highest = max(scores.values())
+    powers = {kind: math.exp(score - highest) for kind, score in scores.items()}
+    total = sum(powers.values())
+    return {kind: power / total for kind, power in powers.items()}

@@ -4,8 +4,10 @@
 the best ROUGE-1) and milliseconds a paper: ours, the abstract's first sentence, and sumy's LexRank and Reduction, which
 are given the file's own sentences. Ours gets title and abstract, divides and trims for itself.
 
-`--papers` takes papers as JSON lines, gzipped, and counts what they come to: a TLDR with takeaways, or why not; formulas
-and sentences cut; milliseconds a paper on one core, and papers a second on one core and on two.
+`--papers` takes papers as JSON lines, gzipped, and counts what they come to: a TLDR with takeaways, or why not;
+formulas and sentences cut; milliseconds a paper on one core, and papers a second with a process on each of two.
+
+Milliseconds are the processor's, so that they mean the same on a busy machine.
 """
 
 import argparse
@@ -53,7 +55,7 @@ class Row:
 
 @dataclass(frozen=True, slots=True)
 class Count:
-    """What the papers of a file came to. A formula is cut where a text has a dollar more than its abstract's even number."""
+    """What the papers of a file came to. A formula is cut where the dollars are paired in the abstract alone."""
 
     papers: str
     read: int

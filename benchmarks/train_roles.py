@@ -1,9 +1,9 @@
 """Learn to label sentences: `python -m benchmarks.train_roles --train FILE --held-out FILE --out FILE`.
 
-Files are in CSAbstruct's format: the sentences of an abstract, and whether each is background, objective, method, result
-or other. The model is multinomial logistic regression on the writer's features but those of the title, which the data
-lack. Printed, and recorded in the result: of the sentences of `--held-out`, how many got a role and how many of these
-got the right one (a problem is background; a method is method or objective).
+Files are in CSAbstruct's format: the sentences of an abstract, and whether each is background, objective, method,
+result or other. The model is multinomial logistic regression on the writer's features but those of the title, which the
+data lack. Printed, and recorded in the result: of the sentences of `--held-out`, how many got a role and how many of
+these got the right one (a problem is background; a method is method or objective).
 """
 
 import argparse

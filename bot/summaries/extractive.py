@@ -8,7 +8,7 @@ import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 
-from bot.summaries.features import Measured, content_words, measure
+from bot.summaries.features import content_words, measure
 from bot.summaries.roles import is_background, role_of
 from bot.summaries.sentences import split
 from bot.summaries.trimming import trim
@@ -21,9 +21,18 @@ LONGEST = 5_000
 
 # What the weights cannot know, in their unit (one standard deviation of a score): the TLDRs they were learnt from are
 # of machine learning alone, were read without the title above them, and seldom meet these.
-TASTE = {"code": -2.0, "question": -1.0, "opens_anaphora": -1.0, "opens_because": -0.75, "points_back": -0.5}
-REPEATS_TITLE = -1.0
-ADDS = 4  # words beyond the title's that make a sentence news
+TASTE = {
+    "code": -2.0,
+    "question": -1.0,
+    "opens_anaphora": -1.0,
+    "opens_because": -0.75,
+    "opens_notation": -1.0,
+    "opens_proof": -1.0,
+    "points_back": -0.5,
+}
+# Words beyond the title's: fewer than ENOUGH cost something each, fewer than LEAST say nothing new.
+ENOUGH, LEAST = 4, 2
+LESS = -0.75
 # For takeaways: the last place of an abstract against the first, and a sentence that repeats one already taken.
 LATER = 1.5
 REPEATS = -2.0
@@ -60,7 +69,12 @@ class _Sentence:
     words: frozenset[str]
     features: Mapping[str, float]
     headed: Role | None  # None where the abstract has no headings
+    added: int  # words beyond the title's
     score: float
+
+    @property
+    def is_news(self) -> bool:
+        return self.added >= LEAST and not is_background(self.features)
 
     @property
     def takeaway(self) -> Takeaway:
@@ -81,7 +95,7 @@ def extract(title: str, abstract: str, weights: Mapping[str, float] | None = Non
     if not sentences:
         return Extract("", ())
     ranked = sorted(sentences, key=lambda sentence: sentence.score, reverse=True)
-    best = next((each for each in ranked if not is_background(each.features)), ranked[0])
+    best = next((each for each in ranked if each.is_news), ranked[0])
     taken = _diverse(best, [sentence for sentence in sentences if sentence.text != best.text])
     return Extract(best.text, tuple(each.takeaway for each in taken))
 
@@ -100,17 +114,14 @@ def _sentences(title: str, abstract: str, weights: Mapping[str, float]) -> Itera
     title_words = content_words(title)
     for found, under in zip(measure(title, bodies), headed, strict=True):
         if found.trimmed:
-            score = _score(found, title_words, weights)
-            yield _Sentence(found.features["place"], found.trimmed, found.content, found.features, under, score)
+            added = len(found.content - title_words)
+            score = _score(found.features, weights) + LESS * max(0, ENOUGH - added)
+            yield _Sentence(found.features["place"], found.trimmed, found.content, found.features, under, added, score)
 
 
-def _score(sentence: Measured, title_words: frozenset[str], weights: Mapping[str, float]) -> float:
-    features = sentence.features
-    return (
-        sum(weights[name] * value for name, value in features.items() if value)
-        + sum(weight * features[name] for name, weight in TASTE.items())
-        + REPEATS_TITLE * (len(sentence.content - title_words) < ADDS)
-    )
+def _score(features: Mapping[str, float], weights: Mapping[str, float]) -> float:
+    learnt = sum(weights[name] * value for name, value in features.items() if value)
+    return learnt + sum(weight * features[name] for name, weight in TASTE.items())
 
 
 def _diverse(tldr: _Sentence, others: list[_Sentence]) -> list[_Sentence]:

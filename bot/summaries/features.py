@@ -38,8 +38,8 @@ _WORDS = {
     "data": "dataset datasets corpus benchmark benchmarks",
     "experiments": "experiments experimental experimentally empirical empirically evaluation evaluations simulations",
     "theory": "theoretical theoretically analysis theory provably guarantees bounds",
-    "hard": "challenging challenge challenges difficult expensive costly limited lack lacks suffer suffers hard problem "
-    "limitations unclear",
+    "hard": "challenging challenge challenges difficult expensive costly limited lack lacks suffer suffers hard "
+    "problem limitations unclear",
     "modal": "may might could would should",
     "is": "is are",
     "been": "been become became recently recent",
@@ -58,32 +58,44 @@ _OPENINGS = {
     r"we (?:also|then|further|finally|additionally))\b",
     "opens_detail": r"(?:specifically|more precisely|in particular|for example|for instance|first|second|then|"
     r"concretely|more specifically|to this end|in our)\b",
-    "opens_setting": r"(?:let|suppose|assume|denote|consider|given|if|when|once|under|for (?:any|every|all|each|an?))\b",
+    "opens_setting": r"(?:let|suppose|assume|denote|consider|given|if|when|once|under|"
+    r"for (?:any|every|all|each|an?))\b",
     "opens_conclusion": r"(?:thus|therefore|hence|overall|consequently|as a result|these (?:results|findings)|"
     r"our (?:results|findings|experiments)|(?:the )?(?:results|experiments)|in (?:experiments|contrast))\b",
-    "opens_state": r"(?:[\w-]+ ){1,5}(?:is|are) (?:an?|the|one|among|often|typically|essential|important|crucial|key)\b",
+    "opens_state": r"(?:[\w-]+ ){1,5}(?:is|are) (?:an?|the|one|among|often|typically|essential|important|crucial|"
+    r"key)\b",
 }
-# What keeps the trimmed sentence from standing alone: it points to something before it, or gives reasons for what follows.
+# What keeps the trimmed sentence from standing alone: it points to what was said before, or prepares what follows.
 _LOOSE = {
     "opens_anaphora": r"(?:it|they|these|those|such|its|their|this (?!paper|work|article|study|letter))\b",
     "opens_because": r"(?:because|since|as|due)\b",
-    "points_back": r"(?:\S+ ){1,6}?(?:(?:this|these|those) (?!paper|work|article|study|letter|thesis|note|report|survey|"
-    r"chapter|review|manuscript|end\b|is\b)\w|such an? |(?:it|them)\b)",
+    "opens_proof": r"(?:the|our|its) (?:\w+ )?(?:proofs?|arguments?|ingredients?|inputs?|tools?|idea)\b",
+    "opens_notation": r"(?:let|fix|recall|suppose|assume|denote)\b|"
+    r"(?:we|i) (?:will |shall )?(?:denote|write|recall|fix|assume|let|suppose|call)\b",
+    "points_back": r"(?:\S+ ){1,6}?(?:(?:this|these|those) (?!paper|work|article|study|letter|thesis|note|report|"
+    r"survey|chapter|review|manuscript|end\b|is\b)\w|such an? |the (?:above|aforementioned) |"
+    r"(?:it|them)\b)",
 }
-# Words of both kinds make the cue.
-_RESULTS = frozenset("results experiments evaluation evaluations simulations findings".split())
-_SHOWS = frozenset(
+
+
+def _words(listed: str) -> frozenset[str]:
+    return frozenset(listed.split())
+
+
+# A result is what shows something: words of both kinds.
+_EVIDENCE = _words("results experiments evaluation evaluations simulations findings")
+_SHOWS = _words(
     "show shows showed demonstrate demonstrates demonstrated indicate indicates suggest suggests confirm confirms "
-    "reveal reveals".split()
+    "reveal reveals"
 )
-_LINKS = frozenset("http https github".split())
-_SHARED = frozenset("code codes publicly software implementation".split())
+_LINKS = _words("http https github")
+_SHARED = _words("code codes publicly software implementation")
+_STOP_WORDS = _words("the and for with from that this are our via using based can has have its into")
 _VERB_STARTS = {name: tuple(starts.split()) for name, starts in _VERBS.items()}
-_WORD_SETS = {name: frozenset(words.split()) for name, words in _WORDS.items()}
+_WORD_SETS = {name: _words(words) for name, words in _WORDS.items()}
 _OPENING = {name: re.compile(pattern) for name, pattern in _OPENINGS.items()}
 _LOOSENESS = {name: re.compile(pattern) for name, pattern in _LOOSE.items()}
 _WORD = re.compile(r"[a-z0-9]+")
-_STOP_WORDS = frozenset("the and for with from that this are our via using based can has have its into".split())
 COMFORTABLE, BRIEF = 30, 15
 
 
@@ -129,7 +141,8 @@ class _Title:
         return {
             "title_recall": common / max(1, len(self._content)),
             "title_precision": common / max(1, len(content)),
-            "title_pairs": len(self._pairs.intersection(pairwise(_WORD.findall(text.lower())))) / max(1, len(self._pairs)),
+            "title_pairs": len(self._pairs.intersection(pairwise(_WORD.findall(text.lower()))))
+            / max(1, len(self._pairs)),
             "title_name": float(bool(self._name) and self._name <= content),
         }
 
@@ -142,7 +155,7 @@ def _announced(sentence: str) -> dict[str, float]:
         ((name, not words.isdisjoint(group)) for name, group in _WORD_SETS.items()),
         ((name, bool(opening.match(sentence))) for name, opening in _OPENING.items()),
         [
-            ("results", not (words.isdisjoint(_RESULTS) or words.isdisjoint(_SHOWS))),
+            ("results", not (words.isdisjoint(_EVIDENCE) or words.isdisjoint(_SHOWS))),
             ("code", ("available" in words and not words.isdisjoint(_SHARED)) or not words.isdisjoint(_LINKS)),
             ("question", sentence.endswith("?")),
         ],

@@ -2,10 +2,8 @@
 
 import re
 
-_WORK = r"(?:paper|work|article|study|letter|thesis|note|report|survey|manuscript)"
-_OWN = (
-    rf"(?:this|the present|our) (?:(?!previous|earlier|prior|recent|last|companion|other|first)\w+ )?{_WORK}"
-)
+_WORK = r"(?:paper|work|article|study|letter|thesis|note|report|survey|manuscript|chapter|review)"
+_OWN = rf"(?:this|the present|our) (?:(?!previous|earlier|prior|recent|last|companion|other|first)\w+ )?{_WORK}"
 # The main clause begins: what stands before it may go, whatever it is about.
 _MAIN = (
     r"(?:we|this (?:paper|work|article|study)) (?:\w+ly |also |then |here |first |thus |therefore )?(?:propos|introduc|"
@@ -15,12 +13,13 @@ _MAIN = (
 )
 _CONNECTIVES = (
     "here|moreover|furthermore|additionally|in addition|besides|however|but|therefore|thus|hence|consequently|"
-    "accordingly|finally|lastly|specifically|in particular|notably|importantly|interestingly|remarkably|surprisingly|"
-    "crucially|overall|also|then|next|first|firstly|second|secondly|third|thirdly|fourth|fifth|as a result|in this context|further|"
-    "unfortunately|nevertheless|nonetheless|meanwhile|concretely|in summary|in conclusion|in short|indeed|in fact|"
-    "to (?:this|that) end|towards? (?:this|that) (?:end|goal)|to address this|more precisely|more specifically|"
-    "to the best of our knowledge|as an application|as a consequence|as a byproduct|on the other hand|in contrast|"
-    "by contrast|conversely|similarly|likewise|instead|alternatively|for example|for instance"
+    "accordingly|finally|lastly|specifically|in particular|notably|importantly|interestingly|remarkably|"
+    "surprisingly|crucially|overall|also|then|next|first|firstly|second|secondly|third|thirdly|fourth|fifth|"
+    "as a result|in this context|further|unfortunately|nevertheless|nonetheless|meanwhile|concretely|"
+    "in summary|in conclusion|in short|indeed|in fact|to (?:this|that) end|towards? (?:this|that) (?:end|"
+    "goal)|to address this|more precisely|more specifically|to the best of our knowledge|in (?:so doing|"
+    "doing so)|as an application|as a consequence|as a byproduct|on the other hand|in contrast|by contrast|"
+    "conversely|similarly|likewise|instead|alternatively|for example|for instance"
 )
 _LEAD_INS = (
     # "(ii) …", "1) …": an item of a list.
@@ -32,11 +31,11 @@ _LEAD_INS = (
     r"(?:to|towards?|motivated by|inspired by|based on)\b(?: [^\s,$]+){0,6}? (?:this|these|those|that|such|former|"
     r"latter|above|aforementioned)\b[^,$]{0,60}, (?=(?:we|this) )",
     r"for (?:this|that|these)(?: (?:purpose|reason|end)s?)?, (?=(?:we|this) )",
-    r"to (?:(?:address|tackle|solve|resolve|overcome|fix|do|remedy|mitigate|answer) (?:it|them|so)|do so), (?=(?:we|this) )",
+    r"to (?:do so|(?:address|tackle|solve|resolve|overcome|fix|remedy|mitigate|answer) (?:it|them)), (?=(?:we|this) )",
     # What others do, or why: the news is behind the comma. A condition ("If n is odd, we …") stays.
     r"(?:while|although|though|even though|despite|unlike|whereas|since|because|rather than|instead of|in contrast to|"
-    r"in contrast with|contrary to|different(?:ly)? from|compared (?:to|with)|in addition to|as an? |building (?:up)?on|"
-    rf"motivated by|inspired by|drawing)\b[^$]{{1,300}}?, (?:(?:here|in {_OWN}),? )?(?={_MAIN})",
+    r"in contrast with|contrary to|different(?:ly)? from|compared (?:to|with)|in addition to|as an? |"
+    rf"building (?:up)?on|motivated by|inspired by|drawing)\b[^$]{{1,300}}?, (?:(?:here|in {_OWN}),? )?(?={_MAIN})",
 )
 _LEAD_IN = re.compile("|".join(_LEAD_INS), re.I)
 # "As shown in [3]" needs its number, "as is known [3]" does not. The possessive `++` keeps a hostile row of years from

@@ -21,7 +21,9 @@ def ranking_weights() -> Mapping[str, float]:
 def role_weights() -> Mapping[str, Mapping[str, float]]:
     """What each feature adds to the score of each kind of sentence; `always` is added to all."""
     document = json.loads(ROLES.read_text("utf-8"))
-    return {kind: _checked(weights, {*features.NAMES, "always"}, document) for kind, weights in document["weights"].items()}
+    return {
+        kind: _checked(weights, {*features.NAMES, "always"}, document) for kind, weights in document["weights"].items()
+    }
 
 
 def read_ranking(path: Path) -> Mapping[str, float]:

@@ -15,7 +15,7 @@ from bot.storage.database import Database
 from bot.summaries.extractive import extract
 from bot.summary import Provenance, Summary, Takeaway
 
-_EXTRACT_VERSION = "1"
+_EXTRACT_VERSION = "2"
 _SAMPLE = Path(__file__).parent.parent / "sample" / "summaries.json"
 
 

@@ -22,6 +22,7 @@ from multiprocessing import get_context
 from pathlib import Path
 from statistics import fmean, quantiles
 
+import numpy as np
 from sumy.models.dom import ObjectDocumentModel, Paragraph, Sentence
 from sumy.nlp.stemmers import Stemmer
 from sumy.summarizers.lex_rank import LexRankSummarizer
@@ -86,7 +87,7 @@ def main() -> None:
         weights = read_ranking(options.weights) if options.weights else None
         tables.append([asdict(row) for row in compare(read([options.tldr], options.limit), weights)])
     if options.papers:
-        files = {file.name.partition(".")[0]: papers(file) for file in options.papers}
+        files = {file.name.removesuffix(".jsonl.gz"): papers(file) for file in options.papers}
         tables.append([asdict(count(name, each)) for name, each in files.items()])
         pooled = [paper for each in files.values() for paper in each][:POOLED]
         tables.append([{"processes": 2, "papers": len(pooled), "per_second": on_two_cores(pooled)}])
@@ -132,7 +133,8 @@ def _sumy(summarizer: type[LexRankSummarizer] | type[ReductionSummarizer]) -> Sy
 
     def first_choice(example: Example) -> str:
         sentences = [Sentence(sentence, words) for sentence in example.sentences]
-        chosen = chooses(ObjectDocumentModel([Paragraph(sentences)]), 1)
+        with np.errstate(invalid="ignore"):  # LexRank divides by zero where no two sentences are alike
+            chosen = chooses(ObjectDocumentModel([Paragraph(sentences)]), 1)
         return str(chosen[0]) if chosen else ""
 
     return first_choice

@@ -23,6 +23,7 @@ from bot.summaries.sentences import split
         ("Read [Ann. Math. 3 (2020)] first. Then go.", ["Read [Ann. Math. 3 (2020)] first.", "Then go."]),
         ("One, two, ... Ten are here. The U.S. Army left.", ["One, two, ... Ten are here.", "The U.S. Army left."]),
         ("It works as before.We show why.", ["It works as before.", "We show why."]),
+        (r"So \[x = 1\].We show why.", [r"So \[x = 1\].", "We show why."]),
         ("We use a map $($resp. $2$ maps$)$. It helps.", ["We use a map $($resp. $2$ maps$)$.", "It helps."]),
         ("It grew by 0.5 pp. Then it fell (pp. 3 to 5).", ["It grew by 0.5 pp.", "Then it fell (pp. 3 to 5)."]),
         (

@@ -34,8 +34,8 @@ TASTE = {
 ENOUGH, LEAST = 4, 2
 LESS = -0.75
 # For takeaways: the last place of an abstract against the first, and a sentence that repeats one already taken.
-LATER = 1.5
-REPEATS = -2.0
+LATER = 2.0
+REPEATS = -2.5
 
 # Headings of structured abstracts, and the role of what stands under them.
 HEADINGS: dict[str, Role] = {

@@ -22,8 +22,8 @@ _OPENER = re.compile(_OPENERS)
 # "(ii) …" and "(b) …" open an item; "(see …" goes on.
 _ITEM = re.compile(r"\((?:[ivx]+|[a-h])\)")
 
-# "…as before.We show" has lost its space.
-_GLUED = re.compile(rf"(?<=[a-z]{{3}}[.?!])(?=[A-Z])(?=(?i:{_OPENERS}) )")
+# "…as before.We show" has lost its space, and so has "$x = 1$.We show".
+_GLUED = re.compile(rf"(?:(?<=[a-z]{{3}}[.?!])|(?<=[\])$][.?!]))(?=[A-Z])(?=(?i:{_OPENERS}) )")
 _END = re.compile(r"[.!?…]+[\"'”’)\]}]*(?= )")
 _WORD_BEFORE = re.compile(r"[^\s(\[{~“\"$]+$")
 _DOTTED = re.compile(r"(?:[A-Za-z]\.-?)+")

@@ -174,6 +174,7 @@ def test_only_a_sure_role_is_given(takeaway: str, role: str) -> None:
         ("In our previous work, we showed less.", "In our previous work, we showed less."),
         ("To solve the above problems, we also use two maps.", "We use two maps."),
         ("To do so, we walk.", "We walk."),
+        ("To ensure that it halts, we walk.", "To ensure that it halts, we walk."),
         ("Second, we walk.", "We walk."),
         ("We solve, in this paper, two tasks (as well as a third).", "We solve two tasks."),
         ("While it was slow, in this work it is fast.", "While it was slow, it is fast."),

@@ -67,7 +67,8 @@ _OPENINGS = {
 }
 # What keeps the trimmed sentence from standing alone: it points to what was said before, or prepares what follows.
 _LOOSE = {
-    "opens_anaphora": r"(?:it|they|these|those|such|its|their|this (?!paper|work|article|study|letter))\b",
+    "opens_anaphora": r"(?:it|they|these|those|such|its|their|there(?=,| we)|"
+    r"this (?!paper|work|article|study|letter))\b",
     "opens_because": r"(?:because|since|as|due)\b",
     "opens_proof": r"(?:the|our|its) (?:\w+ )?(?:proofs?|arguments?|ingredients?|inputs?|tools?|idea)\b",
     "opens_notation": r"(?:let|fix|recall|suppose|assume|denote)\b|"

@@ -74,7 +74,7 @@ def _in_brackets(before: str, after: str) -> bool:
 
 
 def _is_abbreviated(before: str, next_word: str) -> bool:
-    found = _WORD_BEFORE.search(before)
+    found = _WORD_BEFORE.search(before[-40:])  # longer than any abbreviation
     last = found[0].lower().rstrip(".") if found else ""
     opens = bool(_OPENER.fullmatch(next_word.strip(",").lower()))
     if _DOTTED.fullmatch(last + "."):

@@ -28,14 +28,14 @@ _LEAD_INS = (
     rf"(?:{_CONNECTIVES}), ",
     r"(?:here|thus|hence|therefore|also) (?=we\b)",
     # "To address these limitations, we …" points back; "To save energy, we …" says what for, and stays.
-    r"(?:to|towards?|motivated by|inspired by|based on)\b(?: [^\s,$]+){0,6}? (?:this|these|those|that|such|former|"
+    r"(?:to|towards?|motivated by|inspired by|based on)\b(?: [^\s,$]+){0,6}? (?:this|these|those|such|former|"
     r"latter|above|aforementioned)\b[^,$]{0,60}, (?=(?:we|this) )",
     r"for (?:this|that|these)(?: (?:purpose|reason|end)s?)?, (?=(?:we|this) )",
     r"to (?:do so|(?:address|tackle|solve|resolve|overcome|fix|remedy|mitigate|answer) (?:it|them)), (?=(?:we|this) )",
     # What others do, or why: the news is behind the comma. A condition ("If n is odd, we …") stays.
     r"(?:while|although|though|even though|despite|unlike|whereas|since|because|rather than|instead of|in contrast to|"
     r"in contrast with|contrary to|different(?:ly)? from|compared (?:to|with)|in addition to|as an? |"
-    rf"building (?:up)?on|motivated by|inspired by|drawing)\b[^$]{{1,300}}?, (?:(?:here|in {_OWN}),? )?(?={_MAIN})",
+    rf"building (?:up)?on|motivated by|inspired by|drawing on)\b[^$]{{1,300}}?, (?:(?:here|in {_OWN}),? )?(?={_MAIN})",
 )
 _LEAD_IN = re.compile("|".join(_LEAD_INS), re.I)
 # "As shown in [3]" needs its number, "as is known [3]" does not. The possessive `++` keeps a hostile row of years from

@@ -15,7 +15,7 @@ from pathlib import Path
 from benchmarks.load import table
 from bot.papers import Paper, PaperId
 from bot.summaries.checks import GUARDS, check
-from bot.summaries.extractive import extract
+from bot.summaries.embedded.extractive import extract
 from bot.summary import Provenance, Summary, Takeaway
 
 TLDRS = (Path("../shared/data/scitldr/train.jsonl"), Path("../shared/data/scitldr/dev.jsonl"))

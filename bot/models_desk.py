@@ -14,8 +14,8 @@ from rich.text import Text
 
 from bot.clock import WallClock
 from bot.config import Settings, Translation
-from bot.summaries.fetch import fetch, verified
-from bot.summaries.models import Model, ModelError, pair_of
+from bot.summaries.translation.fetch import fetch, verified
+from bot.summaries.translation.models import Model, ModelError, pair_of
 
 
 @dataclass(frozen=True, slots=True)

@@ -11,8 +11,8 @@ from bot.chats import Language
 from bot.clock import WallClock
 from bot.locales import CatalogueName, phrases_of
 from bot.papers import Paper
-from bot.summaries.bilingual import in_both_languages
-from bot.summaries.firefox import FirefoxTranslator
+from bot.summaries.translation.bilingual import in_both_languages
+from bot.summaries.translation.firefox import FirefoxTranslator
 from bot.summary import Provenance, Summary, Takeaway
 from tests.builders import MONDAY, a_paper
 from tests.toy import SENTENCES, put_model, settings

@@ -9,7 +9,7 @@ from bot.papers import Paper
 from bot.summaries.checks import GUARDS, Finding, check
 from bot.summaries.checks.language import han_share
 from bot.summaries.checks.numbers import known, stated
-from bot.summaries.extractive import extract
+from bot.summaries.embedded.extractive import extract
 from bot.summary import Provenance, Summary, Takeaway
 from tests.builders import MONDAY, a_paper
 

@@ -2,7 +2,7 @@
 
 import pytest
 
-from bot.summaries.faithful import LANGUAGES, Language, fault, same_numbers
+from bot.summaries.translation.faithful import LANGUAGES, Language, fault, same_numbers
 
 CHINESE = LANGUAGES["zh"]
 

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from bot.summaries.glossary import FOLDER, GlossaryError, glossary, load, parse
+from bot.summaries.translation.glossary import FOLDER, GlossaryError, glossary, load, parse
 
 BUNDLED = FOLDER / "en-zh.tsv"
 

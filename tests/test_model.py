@@ -17,7 +17,7 @@ from bot.papers import Paper
 from bot.storage import rejections, spending, summaries
 from bot.storage.database import Database
 from bot.storage.spending import Spent
-from bot.summaries.model import ModelWriter, prompt
+from bot.summaries.model.writer import ModelWriter, prompt
 from bot.summaries.write import Summariser, chain
 from bot.summary import Summary
 from tests.builders import HandClock, a_paper, announce, written

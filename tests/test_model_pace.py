@@ -2,7 +2,7 @@
 
 from datetime import timedelta
 
-from bot.summaries.model_pace import FIRST_PAUSE, GIVE_UP_AFTER, LONGEST_PAUSE, MINUTE, Breaker, Window
+from bot.summaries.model.pace import FIRST_PAUSE, GIVE_UP_AFTER, LONGEST_PAUSE, MINUTE, Breaker, Window
 from tests.builders import MONDAY
 
 

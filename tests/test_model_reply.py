@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from bot.summaries.model_reply import SCHEMA, Draft, Unusable, mended, read
+from bot.summaries.model.reply import SCHEMA, Draft, Unusable, mended, read
 
 DRAFT = {
     "tldr": {"en": "We bound $\\theta$.", "zh": "本文给出界。"},

@@ -12,9 +12,9 @@ from filelock import FileLock
 
 from bot.clock import WallClock
 from bot.config import Translation
-from bot.summaries.fetch import FIRST_REST, TRIES, ensure_model, fetch, verified
-from bot.summaries.firefox import FirefoxTranslator
-from bot.summaries.models import RECORD, ModelError
+from bot.summaries.translation.fetch import FIRST_REST, TRIES, ensure_model, fetch, verified
+from bot.summaries.translation.firefox import FirefoxTranslator
+from bot.summaries.translation.models import RECORD, ModelError
 from tests.builders import HandClock
 from tests.servers.models import Fault, ModelsStub
 from tests.terminal import Terminal

@@ -4,7 +4,7 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from bot.summaries.placeholders import (
+from bot.summaries.translation.placeholders import (
     FORMS,
     Form,
     Piece,

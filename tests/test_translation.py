@@ -10,10 +10,10 @@ from typing import Any
 import pytest
 
 from bot.clock import WallClock
-from bot.summaries.firefox import FirefoxTranslator
-from bot.summaries.glossary import GlossaryError, glossary, load
-from bot.summaries.models import RECORD
-from bot.summaries.translation import LONGEST, translated
+from bot.summaries.translation.firefox import FirefoxTranslator
+from bot.summaries.translation.glossary import GlossaryError, glossary, load
+from bot.summaries.translation.models import RECORD
+from bot.summaries.translation.text import LONGEST, translated
 from tests.toy import MODEL, SENTENCES, SOURCE, TARGET, digest, put_model, put_record, settings
 
 NO_TERMS = glossary()

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from bot.config import Translation
-from bot.summaries.models import RECORD, FileRecord, Record, written
+from bot.summaries.translation.models import RECORD, FileRecord, Record, written
 
 TOY = Path(__file__).parent / "data" / "tinymt" / "en-zh"
 MODEL, SOURCE, TARGET = "model.enzh.intgemm.alphas.bin", "srcvocab.enzh.spm", "trgvocab.enzh.spm"

@@ -15,15 +15,15 @@ from bot.metrics import Metrics
 from bot.papers import Paper, PaperId
 from bot.storage import summaries
 from bot.storage.database import Database
-from bot.summaries.bilingual import in_both_languages
-from bot.summaries.extractive import extract
-from bot.summaries.firefox import FirefoxTranslator
-from bot.summaries.translation import Translator
+from bot.summaries.embedded.extractive import extract
+from bot.summaries.translation.bilingual import in_both_languages
+from bot.summaries.translation.firefox import FirefoxTranslator
+from bot.summaries.translation.text import Translator
 from bot.summary import Provenance, Summary, Takeaway, source_of
 
 TOGETHER = 8
 """Papers that are stored together: a process that is killed loses no more of a model's work than is in flight."""
-_EXTRACT_VERSION = "1"
+_EXTRACT_VERSION = "2"
 _SAMPLE = Path(__file__).parent.parent / "sample" / "summaries.json"
 
 
@@ -225,6 +225,6 @@ def chain(settings: Llm, database: Database, clock: Clock, metrics: Metrics) -> 
     if not settings.model:
         return WRITERS
     # The client library takes a second to load. At the start that holds up nothing.
-    from bot.summaries.model import ModelWriter
+    from bot.summaries.model.writer import ModelWriter
 
     return SampleWriter(), ModelWriter(settings, database, clock, metrics), EmbeddedWriter()

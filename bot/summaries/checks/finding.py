@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import Literal
 
 from bot.papers import Paper
-from bot.summaries.sentences import split
+from bot.summaries.embedded.sentences import split
 from bot.summary import Summary
 
 Action = Literal["reject", "retry", "warn"]

@@ -9,9 +9,10 @@ from collections.abc import Callable, Iterator, Sequence
 from typing import Protocol
 
 from bot.cards.latex import math_spans
-from bot.summaries.faithful import LANGUAGES, Language, fault
-from bot.summaries.glossary import Glossary
-from bot.summaries.placeholders import (
+from bot.summaries.embedded.sentences import split
+from bot.summaries.translation.faithful import LANGUAGES, Language, fault
+from bot.summaries.translation.glossary import Glossary
+from bot.summaries.translation.placeholders import (
     FORMS,
     Form,
     Piece,
@@ -24,7 +25,6 @@ from bot.summaries.placeholders import (
     protect,
     restore,
 )
-from bot.summaries.sentences import split
 
 LONGEST = 5_000
 """Characters. arXiv's longest abstract has under 3,000."""

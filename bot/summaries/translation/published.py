@@ -11,8 +11,8 @@ from typing import Literal
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from bot.config import Translation
-from bot.summaries import models
-from bot.summaries.models import LARGEST, RECORD, FileName, ModelError, Record, Sha256, pair_of
+from bot.summaries.translation import models
+from bot.summaries.translation.models import LARGEST, RECORD, FileName, ModelError, Record, Sha256, pair_of
 
 READ_BY_US = "3."
 """Versions of records that fxtranslate 0.5 reads; of others it says that there is no model."""

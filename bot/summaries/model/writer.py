@@ -21,11 +21,11 @@ from bot.papers import Paper
 from bot.storage import rejections
 from bot.storage.database import Database
 from bot.storage.rejections import Rejection
-from bot.summaries import model_reply
 from bot.summaries.checks import LONGEST, Finding, check
-from bot.summaries.model_endpoint import Answer, Endpoint, Message, Unanswered
-from bot.summaries.model_purse import Purse
-from bot.summaries.model_reply import Unusable
+from bot.summaries.model import reply as model_reply
+from bot.summaries.model.endpoint import Answer, Endpoint, Message, Unanswered
+from bot.summaries.model.purse import Purse
+from bot.summaries.model.reply import Unusable
 from bot.summary import Provenance, Summary
 
 PROMPT_VERSION = "1"

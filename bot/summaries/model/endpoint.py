@@ -17,10 +17,10 @@ from bot.clock import Clock
 from bot.config import Llm
 from bot.metrics import Metrics
 from bot.storage.spending import Spent
-from bot.summaries.model_pace import Breaker, Taken, Window
-from bot.summaries.model_purse import Purse
-from bot.summaries.model_reply import SCHEMA
-from bot.summaries.model_trouble import NoAnswer, Trouble, trouble_of
+from bot.summaries.model.pace import Breaker, Taken, Window
+from bot.summaries.model.purse import Purse
+from bot.summaries.model.reply import SCHEMA
+from bot.summaries.model.trouble import NoAnswer, Trouble, trouble_of
 
 Form = Literal["json_schema", "json_object", "prompt"]
 FORMS: tuple[Form, ...] = ("json_schema", "json_object", "prompt")

@@ -4,7 +4,7 @@ from dataclasses import replace
 
 from bot.cards.latex import readable
 from bot.papers import Paper
-from bot.summaries.translation import Translator
+from bot.summaries.translation.text import Translator
 from bot.summary import Summary
 
 

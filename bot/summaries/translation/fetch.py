@@ -19,9 +19,9 @@ from filelock import FileLock, Timeout
 from bot import __version__
 from bot.clock import Clock
 from bot.config import Translation
-from bot.summaries import models
-from bot.summaries.models import LARGEST, RECORD, FileRecord, Model, ModelError, Record, pair_of
-from bot.summaries.published import AGAIN, File, Wanted, chosen, mirrored, source_of
+from bot.summaries.translation import models
+from bot.summaries.translation.models import LARGEST, RECORD, FileRecord, Model, ModelError, Record, pair_of
+from bot.summaries.translation.published import AGAIN, File, Wanted, chosen, mirrored, source_of
 
 LARGEST_RECORDS = 16 * 2**20
 """Bytes. All records of all languages have some 2 MB."""
@@ -289,7 +289,7 @@ def _unpack(settings: Translation, file: File, arriving: Path, path: Path) -> No
     half = path.with_name(f"{path.name}.unpacked")
     most = file.size or LARGEST
     if file.packing == ".zst":
-        command = [sys.executable, "-m", "bot.summaries.unpack", str(arriving), str(half)]
+        command = [sys.executable, "-m", "bot.summaries.translation.unpack", str(arriving), str(half)]
         try:
             # Nobody else's words are in this command: the names were checked.
             subprocess.run(command, check=True, capture_output=True, timeout=LONGEST_UNPACKING)  # noqa: S603 -- see above

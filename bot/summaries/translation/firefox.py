@@ -11,11 +11,11 @@ import structlog
 
 from bot.clock import Clock
 from bot.config import Translation
-from bot.summaries import models
-from bot.summaries.fetch import ensure_model
-from bot.summaries.glossary import load
-from bot.summaries.models import Model, ModelError
-from bot.summaries.translation import LONGEST, Say, translated
+from bot.summaries.translation import models
+from bot.summaries.translation.fetch import ensure_model
+from bot.summaries.translation.glossary import load
+from bot.summaries.translation.models import Model, ModelError
+from bot.summaries.translation.text import LONGEST, Say, translated
 
 LONGEST_WORK = 30.0
 """Seconds for one text. An abstract takes about one."""

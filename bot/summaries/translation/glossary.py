@@ -13,7 +13,7 @@ from itertools import pairwise
 from pathlib import Path
 
 from bot.errors import PaperwireError
-from bot.summaries.placeholders import Piece
+from bot.summaries.translation.placeholders import Piece
 
 FOLDER = Path(__file__).parent / "glossaries"
 """Those that come with Paperwire, one a direction: `en-zh.tsv`."""

@@ -8,10 +8,10 @@ from bot.cards.latex import math_spans
 # What a dot follows without ending a sentence.
 _ABBREVIATION = re.compile(
     "al|vs|cf|resp|figs?|eqn?s?|secs?|sect|refs?|tab|thms?|prop|lem|cor|def|approx|viz|ca|dr|mrs?|ms|prof|st|vol|"
-    "chap|ch|app|pp|incl|ex|rem|nos?|eds?|jr|etc"
+    "chap|ch|app|pp|incl|ex|rem|nos?|eds?|jr|etc|art|astron|astrophys|phys|lett|proc|publ|bull|trans|sov|commun|inform"
 )
-# Only before a figure: "No. 5", but "the answer is no."
-_BEFORE_FIGURES = re.compile("nos?|ex|ch|app|def|cor|prop|rem|tab|st|ms|eds?")
+# Only before a figure: "No. 5", but "the answer is no."; "pp. 5", but "by 0.5 pp."
+_BEFORE_FIGURES = re.compile("nos?|ex|ch|app|def|cor|prop|rem|tab|st|ms|eds?|pp|art")
 # Opens a sentence even after an abbreviation or an initial: "… by Smith et al. We show …".
 _OPENERS = (
     "we|this|these|those|that|the|our|it|its|in|on|an|for|to|such|here|however|moreover|furthermore|additionally|"
@@ -22,12 +22,14 @@ _OPENER = re.compile(_OPENERS)
 # "(ii) …" and "(b) …" open an item; "(see …" goes on.
 _ITEM = re.compile(r"\((?:[ivx]+|[a-h])\)")
 
-# "…as before.We show" has lost its space.
-_GLUED = re.compile(rf"(?<=[a-z]{{3}}[.?!])(?=[A-Z])(?=(?i:{_OPENERS}) )")
+# "…as before.We show" has lost its space, and so has "$x = 1$.We show".
+_GLUED = re.compile(rf"(?:(?<=[a-z]{{3}}[.?!])|(?<=[\])$][.?!]))(?=[A-Z])(?=(?i:{_OPENERS}) )")
 _END = re.compile(r"[.!?…]+[\"'”’)\]}]*(?= )")
-_WORD_BEFORE = re.compile(r"[^\s(\[{~“\"]+$")
+_WORD_BEFORE = re.compile(r"[^\s(\[{~“\"$]+$")
 _DOTTED = re.compile(r"(?:[A-Za-z]\.-?)+")
 _FIRST_WORD = re.compile(r"[\"'“‘(\[{`*]*([^\s]+)")
+# "https://example. org/Code": the space is a slip.
+_REST_OF_LINK = re.compile(r"(?:com|org|io|edu|net|co|ai)/")
 _ITEM_NUMBER = re.compile(r"(?:^|[:;,] )\(?\d{1,2}\.$")
 
 
@@ -54,6 +56,8 @@ def _is_end(before: str, mark: str, after: str) -> bool:
     first = _FIRST_WORD.match(after)
     word = first[1] if first else after
     starts = any(sign.isupper() for sign in word) or word[:1].isdigit() or word[:1] in "$\\" or _ITEM.match(after)
+    if _REST_OF_LINK.match(word):
+        return False
     if not starts or _in_brackets(before, after):
         return False
     if mark != ".":
@@ -70,7 +74,7 @@ def _in_brackets(before: str, after: str) -> bool:
 
 
 def _is_abbreviated(before: str, next_word: str) -> bool:
-    found = _WORD_BEFORE.search(before)
+    found = _WORD_BEFORE.search(before[-40:])  # longer than any abbreviation
     last = found[0].lower().rstrip(".") if found else ""
     opens = bool(_OPENER.fullmatch(next_word.strip(",").lower()))
     if _DOTTED.fullmatch(last + "."):

@@ -1,0 +1,1 @@
+"""The model writer: both languages by any OpenAI-compatible endpoint, within its budgets and past the checks."""

@@ -13,7 +13,7 @@ from structlog.testing import capture_logs
 
 from bot.config import Llm
 from bot.metrics import Metrics, Snapshot
-from bot.papers import Paper
+from bot.papers import Paper, PaperId
 from bot.storage import rejections, spending, summaries
 from bot.storage.database import Database
 from bot.storage.spending import Spent
@@ -398,3 +398,10 @@ def test_an_abstract_cannot_leave_its_tags() -> None:
 
 async def test_without_a_model_nothing_is_asked(database: Database, clock: HandClock) -> None:
     assert not any(isinstance(writer, ModelWriter) for writer in chain(Llm(), database, clock, Metrics()))
+
+
+async def test_the_bundled_sample_costs_nothing(database: Database, clock: HandClock) -> None:
+    stub = LlmStub()
+    summary = await summarised(stub, database, clock, a_paper(id=PaperId("2600.00017")))
+    assert summary.provenance.engine == "extract"
+    assert stub.asked == []

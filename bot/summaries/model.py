@@ -84,12 +84,14 @@ class ModelWriter:
         self._checking = asyncio.Lock()
 
     async def write(self, papers: Sequence[Paper], now: datetime) -> list[Summary]:
-        """Summaries of the papers that the model could do within `batch_seconds`."""
+        """Summaries of the papers that the model could do within `batch_seconds`; of the sample's it does none."""
         written: list[Summary] = []
         deadline = self._clock.now() + timedelta(seconds=self._settings.batch_seconds)
         try:
             async with asyncio.timeout(self._settings.batch_seconds):
-                await asyncio.gather(*(self._write_one(paper, now, deadline, written) for paper in papers))
+                await asyncio.gather(
+                    *(self._write_one(paper, now, deadline, written) for paper in papers if not paper.is_sample)
+                )
         except TimeoutError:
             log.warning("model.late", papers=len(papers), written=len(written), seconds=self._settings.batch_seconds)
         await self._endpoint.record()

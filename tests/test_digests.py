@@ -43,7 +43,7 @@ def seen() -> Seen:
 def composer(database: Database, clock: HandClock, seen: Seen) -> Composer:
     summariser = Summariser(database, clock, WRITERS)
     renders: dict[str, Callable[[Reply], list[str]]] = dict.fromkeys(("web", "telegram", "discord"), seen.render)
-    return Composer(database, summariser.summarise, renders, ("cs.CL",), Metrics())
+    return Composer(database, summariser.at_once, renders, ("cs.CL",), Metrics())
 
 
 async def again(database: Database, chat: Chat) -> Chat:

@@ -13,7 +13,7 @@ from structlog.testing import capture_logs
 
 from bot.config import Llm
 from bot.metrics import Metrics, Snapshot
-from bot.papers import Paper
+from bot.papers import Paper, PaperId
 from bot.storage import rejections, spending, summaries
 from bot.storage.database import Database
 from bot.storage.spending import Spent
@@ -345,6 +345,18 @@ async def test_no_more_requests_are_in_flight_than_are_allowed(database: Databas
     assert stub.most_in_flight == 5
 
 
+async def test_a_limit_on_requests_in_flight_that_nobody_told_costs_no_paper_its_model(
+    database: Database, clock: HandClock
+) -> None:
+    papers = [a_paper(number, title=PAPER.title, abstract=ABSTRACT) for number in range(1, 61)]
+    await announce(database, clock.now(), *papers)
+    stub = LlmStub(latency=0.1, limit=3)
+    async with stub, summariser_with(stub, database, clock, batch_seconds=600) as summariser:
+        found = await summariser.summarise(papers)
+    assert {summary.provenance.engine for summary in found.values()} == {"model"}
+    assert len(stub.asked) < 100
+
+
 async def test_what_was_written_is_stored_before_the_batch_has_ended(database: Database, clock: HandClock) -> None:
     papers = [a_paper(number, title=PAPER.title, abstract=ABSTRACT) for number in range(1, 20)]
     await announce(database, clock.now(), *papers)
@@ -398,3 +410,10 @@ def test_an_abstract_cannot_leave_its_tags() -> None:
 
 async def test_without_a_model_nothing_is_asked(database: Database, clock: HandClock) -> None:
     assert not any(isinstance(writer, ModelWriter) for writer in chain(Llm(), database, clock, Metrics()))
+
+
+async def test_the_bundled_sample_costs_nothing(database: Database, clock: HandClock) -> None:
+    stub = LlmStub()
+    summary = await summarised(stub, database, clock, a_paper(id=PaperId("2600.00017")))
+    assert summary.provenance.engine == "extract"
+    assert stub.asked == []

@@ -108,12 +108,14 @@ class LlmStub(Stub):
         latency: float = 0.0,
         finish_reason: str = "stop",
         usage: Json | None = None,
+        limit: int = 1000,
     ) -> None:
         super().__init__()
         self.reply = reply
         self.latency = latency
         self.finish_reason = finish_reason
         self.usage = usage
+        self.limit = limit
         self.asked: list[Asked] = []
         self.in_flight = 0
         self.most_in_flight = 0
@@ -141,6 +143,8 @@ class LlmStub(Stub):
         self.in_flight += 1
         self.most_in_flight = max(self.most_in_flight, self.in_flight)
         try:
+            if self.in_flight > self.limit:
+                return _error(429, f"at most {self.limit} requests at once")
             if self.latency:
                 await asyncio.sleep(self.latency)
             return await self._spoilt(request, asked) or web.json_response(self._completion(self.reply(asked)))

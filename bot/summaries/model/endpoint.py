@@ -17,7 +17,7 @@ from bot.clock import Clock
 from bot.config import Llm
 from bot.metrics import Metrics
 from bot.storage.spending import Spent
-from bot.summaries.model.pace import Breaker, Taken, Window
+from bot.summaries.model.pace import MINUTE, Breaker, Taken, Window
 from bot.summaries.model.purse import Purse
 from bot.summaries.model.reply import SCHEMA
 from bot.summaries.model.trouble import NoAnswer, Trouble, trouble_of
@@ -28,9 +28,12 @@ FORMS: tuple[Form, ...] = ("json_schema", "json_object", "prompt")
 GARBLED = 3
 """Replies in a row that were no JSON after which the next form is tried."""
 TRIES = 3
-"""Requests for one reply that end in passing trouble, before the paper goes without."""
+"""Requests for one reply that end in passing trouble before the paper goes without."""
 BACKOFF = 1.0
 """Seconds before the second try; double before the third."""
+REFUSALS = 8
+"""429s that one paper bears; each also means one request less in flight for a minute, as the limit is rarely told."""
+LONGEST_BACKOFF = 16.0
 LONGEST_WAIT = timedelta(seconds=90)
 """For which a paper waits for its turn because of a silence; after a longer one it is summarised without the model."""
 LARGEST_ANSWER = 512 * 1024
@@ -60,6 +63,14 @@ class Unanswered(Exception):
         self.reason = reason
 
 
+class _Refused(Exception):
+    """A 429: the endpoint wants fewer requests."""
+
+    def __init__(self, trouble: Trouble) -> None:
+        super().__init__(trouble.reason)
+        self.trouble = trouble
+
+
 class Endpoint:
     """Asks a model. Used by one event loop."""
 
@@ -79,6 +90,8 @@ class Endpoint:
             http_client=DefaultAsyncHttpxClient(follow_redirects=False, event_hooks={"response": [_bound]}),
         )
         self._in_flight = asyncio.Semaphore(settings.max_in_flight)
+        self._withheld = 0
+        self._refusals = 0
         self._going_on = 0
         self._requests = Window(settings.requests_per_minute)
         self._tokens = Window(settings.tokens_per_minute)
@@ -99,32 +112,45 @@ class Endpoint:
         await self._purse.record()
 
     async def ask(self, messages: Sequence[Message], deadline: datetime) -> Answer:
-        """The model's answer. Raises Unanswered, with passing trouble after TRIES, and never later than `deadline`."""
-        async with self._in_flight:
-            form, tries = self._form, 0
-            while True:
-                form, limit = max(form, self._form), self._limit
-                try:
-                    return await self._send(messages, form, deadline)
-                except (OpenAIError, TimeoutError, ValueError, NoAnswer) as error:
-                    trouble = trouble_of(error, self._key, self._clock.now())
-                self._metrics.model_requests.labels(trouble.kind).inc()
-                if trouble.wants_completion_limit and limit == "max_tokens":
-                    self._limit = "max_completion_tokens"
-                    continue
-                # A server that fails only where a schema is asked of it answers 500, too.
-                is_of_form = trouble.kind == "form" or (trouble.reason.startswith("HTTP 500") and not self._form_works)
-                if is_of_form and form + 1 < len(FORMS):
-                    form += 1
-                    continue
-                tries += 1
-                if trouble.kind != "passing" or not trouble.may_retry or tries == TRIES:
-                    self._give_up(trouble)
-                wait = BACKOFF * 2 ** (tries - 1) if trouble.wait is None else trouble.wait
-                if trouble.is_busy:
-                    self._silent_until = max(self._silent_until, self._clock.now() + timedelta(seconds=wait))
-                else:
-                    await self._clock.sleep(min(wait, LONGEST_WAIT.total_seconds()))
+        """The model's answer. Raises Unanswered when it gives this paper up, and at once where it cannot be in time."""
+        refusals = 0
+        while True:
+            await self._in_flight.acquire()
+            refused = None
+            try:
+                return await self._tried(messages, deadline)
+            except _Refused as error:
+                refused = error.trouble
+            finally:
+                self._leave(is_too_many=refused is not None)
+            refusals += 1
+            self._keep_silent(refused, refusals)
+
+    async def _tried(self, messages: Sequence[Message], deadline: datetime) -> Answer:
+        """The answer to one of a few requests, each in the form that seems to work. Raises Unanswered and _Refused."""
+        form, tries = self._form, 0
+        while True:
+            form, limit = max(form, self._form), self._limit
+            try:
+                return await self._send(messages, form, deadline)
+            except (OpenAIError, TimeoutError, ValueError, NoAnswer) as error:
+                trouble = trouble_of(error, self._key, self._clock.now())
+            self._metrics.model_requests.labels(trouble.kind).inc()
+            if trouble.is_busy:
+                raise _Refused(trouble)
+            if trouble.wants_completion_limit and limit == "max_tokens":
+                self._limit = "max_completion_tokens"
+                continue
+            # A server that fails only where a schema is asked of it answers 500, too.
+            is_of_form = trouble.kind == "form" or (trouble.is_500 and not self._form_works)
+            if is_of_form and form + 1 < len(FORMS):
+                form += 1
+                continue
+            tries += 1
+            if trouble.kind != "passing" or not trouble.may_retry or tries == TRIES:
+                self._give_up(trouble)
+            wait = BACKOFF * 2 ** (tries - 1) if trouble.wait is None else trouble.wait
+            await self._clock.sleep(min(wait, LONGEST_WAIT.total_seconds()))
 
     def was_json(self, answer: Answer, *, is_json: bool) -> None:
         """Tell whether an answer could be read: a form in which none can be is not asked for any more."""
@@ -155,6 +181,7 @@ class Endpoint:
             log.info("model.form", form=FORMS[form])
         self._form, self._form_works = max(form, self._form), True
         self._breaker.answered()
+        self._refusals = 0
         self._metrics.model_requests.labels("answered").inc()
         return answer
 
@@ -187,6 +214,27 @@ class Endpoint:
             if self._silent_until >= deadline or self._breaker.is_shut(self._clock.now()):
                 raise Unanswered("late")
         return taken
+
+    def _leave(self, *, is_too_many: bool) -> None:
+        """Make room for the next request, or, where they were too many, not before a while."""
+        if is_too_many and self._withheld + 1 < self._settings.max_in_flight:
+            self._withheld += 1
+            asyncio.get_running_loop().call_later(MINUTE.total_seconds(), self._readmit)
+        else:
+            self._in_flight.release()
+
+    def _readmit(self) -> None:
+        self._withheld -= 1
+        self._in_flight.release()
+
+    def _keep_silent(self, trouble: Trouble, refusals: int) -> None:
+        """After a 429 nobody asks for a while; where there are only such answers, this paper or all are given up."""
+        self._refusals += 1
+        if refusals == REFUSALS or self._refusals == self._settings.max_in_flight + REFUSALS:
+            self._breaker.shut(self._clock.now())
+            self._give_up(trouble)
+        wait = min(BACKOFF * 2 ** (refusals - 1), LONGEST_BACKOFF) if trouble.wait is None else trouble.wait
+        self._silent_until = max(self._silent_until, self._clock.now() + timedelta(seconds=wait))
 
     def _give_up(self, trouble: Trouble) -> None:
         log.warning("model.unanswered", reason=trouble.reason, kind=trouble.kind)

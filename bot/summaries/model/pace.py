@@ -69,6 +69,11 @@ class Breaker:
         self.failures += 1
         if self.is_shut(now) or (self.failures < GIVE_UP_AFTER and not for_good):
             return False
-        self.shut_until = now + (LONGEST_PAUSE if for_good else self._pause)
-        self._pause = min(2 * self._pause, LONGEST_PAUSE)
+        self._pause = LONGEST_PAUSE if for_good else self._pause
+        self.shut(now)
         return True
+
+    def shut(self, now: datetime) -> None:
+        """Leave it alone from now on."""
+        self.shut_until = now + self._pause
+        self._pause = min(2 * self._pause, LONGEST_PAUSE)

@@ -28,6 +28,7 @@ class Trouble:
     wait: float | None = None
     is_busy: bool = False
     may_retry: bool = True
+    is_500: bool = False
     wants_completion_limit: bool = False
 
 
@@ -60,7 +61,7 @@ def _of_status(error: APIStatusError, said: str, now: datetime) -> Trouble:
     if status == 413:
         return Trouble("paper", reason)
     if status in (408, 409, 425) or status >= 500:
-        return Trouble("passing", reason, wait=_retry_after(error, now))
+        return Trouble("passing", reason, wait=_retry_after(error, now), is_500=status == 500)
     return Trouble("lasting", reason)
 
 

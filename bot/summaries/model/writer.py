@@ -6,6 +6,7 @@ or that gets no answer, is left out: the next writer has it.
 
 import asyncio
 import re
+from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
@@ -84,14 +85,18 @@ class ModelWriter:
         self._checking = asyncio.Lock()
 
     async def write(self, papers: Sequence[Paper], now: datetime) -> list[Summary]:
-        """Summaries of the papers that the model could do within `batch_seconds`."""
+        """Summaries of the papers that the model could do within `batch_seconds`; of the sample's it does none."""
         written: list[Summary] = []
+        reasons: Counter[str] = Counter()
         deadline = self._clock.now() + timedelta(seconds=self._settings.batch_seconds)
         try:
             async with asyncio.timeout(self._settings.batch_seconds):
-                await asyncio.gather(*(self._write_one(paper, now, deadline, written) for paper in papers))
+                ours = (paper for paper in papers if not paper.is_sample)
+                await asyncio.gather(*(self._write_one(paper, now, deadline, written, reasons) for paper in ours))
         except TimeoutError:
             log.warning("model.late", papers=len(papers), written=len(written), seconds=self._settings.batch_seconds)
+        if reasons:
+            log.info("model.left_out", papers=reasons.total(), **reasons)
         await self._endpoint.record()
         return written
 
@@ -99,16 +104,21 @@ class ModelWriter:
         """Close its connections."""
         await self._endpoint.close()
 
-    async def _write_one(self, paper: Paper, now: datetime, deadline: datetime, written: list[Summary]) -> None:
+    async def _write_one(
+        self, paper: Paper, now: datetime, deadline: datetime, written: list[Summary], reasons: Counter[str]
+    ) -> None:
         try:
             summary = await self._ask(paper, now, deadline)
         except Unanswered as error:
-            log.info("summary.unanswered", paper=paper.id, reason=error.reason)
+            reasons[error.reason] += 1
         except Exception:
             # Whatever a stranger's text can still do here must not cost the other papers their summaries.
             log.exception("summary.failed", paper=paper.id)
         else:
-            written += [summary] if summary is not None else []
+            if summary is None:
+                reasons["rejected"] += 1
+            else:
+                written.append(summary)
 
     async def _ask(self, paper: Paper, now: datetime, deadline: datetime) -> Summary | None:
         messages = prompt(paper)

@@ -71,6 +71,7 @@ async def worker(database_url: str, telegram: Telegram, *, limits: bool = True) 
         "PAPERWIRE_TELEGRAM__BASE_URL": telegram.base_url,
         "PAPERWIRE_ARXIV__FEED_URL": _NOWHERE,
         "PAPERWIRE_WEB__PORT": "0",
+        "PAPERWIRE_TRANSLATION__DOWNLOAD": "false",
         "PAPERWIRE_LOG__LEVEL": "warning",
     }
     program = ["-m", "bot", "run", "--role", "worker"] if limits else ["-m", "benchmarks.workers"]

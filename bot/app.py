@@ -135,6 +135,8 @@ class App:
             poller=poller,
             composer=self._composer,
             summarise=summariser.at_once,
+            write_anew=summariser.write_anew,
+            want=partial(self._summarising.awaited, bilingual=True),
             renders=self._renders,
             metrics=self._metrics,
             claim=Claim(),

@@ -45,6 +45,8 @@ def _no_settings_of_this_machine(monkeypatch: pytest.MonkeyPatch) -> None:
     for name in list(os.environ):
         if name.startswith("PAPERWIRE_"):
             monkeypatch.delenv(name)
+    # A translation model would come from the internet.
+    monkeypatch.setenv("PAPERWIRE_TRANSLATION__DOWNLOAD", "false")
 
 
 @pytest.fixture

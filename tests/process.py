@@ -34,7 +34,12 @@ class Running:
 @asynccontextmanager
 async def paperwire(folder: Path, **settings: str) -> AsyncIterator[Running]:
     """`paperwire run` in a folder, with nothing of this machine but PATH; settings as `web__port="0"`."""
-    environment = {"PATH": os.environ["PATH"], "PAPERWIRE_WEB__PORT": "0", "PYTHONUNBUFFERED": "1"}
+    environment = {
+        "PATH": os.environ["PATH"],
+        "PAPERWIRE_WEB__PORT": "0",
+        "PYTHONUNBUFFERED": "1",
+        "PAPERWIRE_TRANSLATION__DOWNLOAD": "false",
+    }
     environment |= {f"PAPERWIRE_{name.upper()}": value for name, value in settings.items()}
     log = folder / f"printed-{len(list(folder.glob('printed-*.log')))}.log"
     with log.open("wb") as out:

@@ -1,9 +1,10 @@
 """A room for conversations: everything that commands need, real but for arXiv, and people who talk to it."""
 
 import re
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -17,13 +18,14 @@ from bot.commands.context import Claim, Services
 from bot.commands.desk import Desk
 from bot.commands.request import Incoming, Sender
 from bot.commands.status import why_quiet
-from bot.config import AccessRules, Arxiv, Settings
+from bot.config import AccessRules, Arxiv, Llm, Settings
 from bot.digests.compose import Composer
+from bot.jobs.summarising import Summarising
 from bot.locales import CatalogueName, phrases_of
 from bot.metrics import Metrics
 from bot.storage import chats, papers
 from bot.storage.database import Database
-from bot.summaries.write import WRITERS, Summariser
+from bot.summaries.write import WRITERS, Summariser, Writer
 from tests.builders import HandClock, HandScheduler, a_chat, a_database
 from tests.servers.arxiv import ArxivStub, Entry, atom_feed
 
@@ -138,7 +140,9 @@ class Room:
 
 
 @asynccontextmanager
-async def a_room(folder: Path, *, is_open: bool = True) -> AsyncIterator[Room]:
+async def a_room(
+    folder: Path, *, is_open: bool = True, writers: Sequence[Writer] | None = None, llm: Llm | None = None
+) -> AsyncIterator[Room]:
     clock, scheduler = HandClock(), HandScheduler()
     came: list[tuple[PlatformName, Reply]] = []
     async with ArxivStub(now=clock.epoch) as arxiv:
@@ -146,6 +150,7 @@ async def a_room(folder: Path, *, is_open: bool = True) -> AsyncIterator[Room]:
         client = ArxivClient("mailto:tests@example.org", clock, Metrics())
         settings = Settings(
             access=AccessRules(open=is_open),
+            llm=llm or Llm(),
             arxiv=Arxiv(
                 feed_url=f"{arxiv.url}/atom",
                 api_url=f"{arxiv.url}/api/query",
@@ -154,7 +159,9 @@ async def a_room(folder: Path, *, is_open: bool = True) -> AsyncIterator[Room]:
                 default_categories=("cs.CL",),
             ),
         )
-        summarise = Summariser(database, clock, WRITERS).at_once
+        summariser = Summariser(database, clock, WRITERS if writers is None else writers)
+        summarise = summariser.at_once
+        summarising = Summarising(database, summariser)
 
         def into_outbox(platform: PlatformName, reply: Reply) -> list[str]:
             came.append((platform, reply))
@@ -179,6 +186,8 @@ async def a_room(folder: Path, *, is_open: bool = True) -> AsyncIterator[Room]:
                 lambda *quiet: why_quiet(services, *quiet),
             ),
             summarise=summarise,
+            write_anew=summariser.write_anew,
+            want=partial(summarising.awaited, bilingual=True),
             renders=renders,
             metrics=metrics,
             claim=Claim(code="let-me-in"),

@@ -17,7 +17,8 @@ from bot.papers import Paper, PaperId
 from bot.storage import rejections, spending, summaries
 from bot.storage.database import Database
 from bot.storage.spending import Spent
-from bot.summaries.model.writer import ModelWriter, prompt
+from bot.summaries.model.prompt import asked as prompt
+from bot.summaries.model.writer import ModelWriter
 from bot.summaries.write import Summariser, chain
 from bot.summary import Summary
 from tests.builders import HandClock, a_paper, announce, written
@@ -352,7 +353,7 @@ async def test_a_limit_on_requests_in_flight_that_nobody_told_costs_no_paper_its
     await announce(database, clock.now(), *papers)
     stub = LlmStub(latency=0.1, limit=3)
     async with stub, summariser_with(stub, database, clock, batch_seconds=600) as summariser:
-        found = await summariser.summarise(papers)
+        found = await written(summariser, papers)
     assert {summary.provenance.engine for summary in found.values()} == {"model"}
     assert len(stub.asked) < 100
 

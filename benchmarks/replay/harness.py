@@ -305,6 +305,7 @@ class Harness:
             "PAPERWIRE_WORKERS__HEARTBEAT_SECONDS": f"{_HEARTBEAT}",
             "PAPERWIRE_WORKERS__STALLED_SECONDS": f"{3 * _HEARTBEAT}",
             "PAPERWIRE_WEB__PORT": "0",
+            "PAPERWIRE_TRANSLATION__DOWNLOAD": "false",
             "PAPERWIRE_ACCESS__OPEN": "true",
             "PAPERWIRE_ARXIV__FEED_URL": f"{self.arxiv.url}/atom",
             "PAPERWIRE_ARXIV__API_URL": f"{self.arxiv.url}/api/query",

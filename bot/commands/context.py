@@ -1,6 +1,7 @@
 """Context: what a command works with; Services: what all commands share."""
 
 import secrets
+from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 
@@ -14,6 +15,7 @@ from bot.config import Settings
 from bot.digests.compose import Composer, Renders, Summarise
 from bot.locales import CatalogueName, Phrases, phrases_of
 from bot.metrics import Metrics
+from bot.papers import Paper
 from bot.storage import outbox
 from bot.storage.database import Database
 
@@ -31,7 +33,10 @@ class Claim:
 
 @dataclass(frozen=True, slots=True)
 class Services:
-    """The rooms that commands call on."""
+    """The rooms that commands call on.
+
+    `write_anew` has a model write a summary again; `want` has summaries written that take a while.
+    """
 
     database: Database
     clock: Clock
@@ -41,6 +46,8 @@ class Services:
     poller: FeedPoller
     composer: Composer
     summarise: Summarise
+    write_anew: Callable[[Paper], Awaitable[bool]]
+    want: Callable[[Sequence[Paper], datetime], Awaitable[object]]
     renders: Renders
     metrics: Metrics
     claim: Claim

@@ -63,6 +63,7 @@ COMMANDS = (
 ACTIONS = (
     Command("abstract", reading.abstract),
     Command("more", reading.more),
+    Command("anew", reading.anew, Permission.ADMIN),
     Command("subscribe", subscribing.subscribe, Permission.ADMIN),
     Command("set", settings.pressed, Permission.ADMIN),
     Command("return", returning.choose, Permission.ADMIN),

@@ -1,14 +1,21 @@
 """/digest and /paper, and the buttons under a card and a digest."""
 
+from dataclasses import replace
+from datetime import timedelta
+
 from bot.arxiv.by_id import find_papers
 from bot.arxiv.client import ArxivError
 from bot.cards.latex import readable
-from bot.cards.reply import Reply, card_of
+from bot.cards.reply import Button, Card, Reply, card_of
 from bot.commands.context import Context
 from bot.commands.status import arxiv_line, silence
 from bot.papers import BadPaperId, Paper, PaperId, find_paper_ids, is_sample, parse_paper_id
 from bot.storage import chats, papers, summaries
+from bot.summaries.model.prompt import VERSION as PROMPT_VERSION
+from bot.summary import Summary
 
+ANEW_AFTER = timedelta(hours=1)
+"""A summary that a model wrote is left alone for so long."""
 _AT_ONCE = 5
 _QUOTED = 60
 
@@ -71,14 +78,42 @@ async def paper(context: Context) -> Reply:
                 await papers.add(connection, fetched.values(), services.clock.now())
             found |= fetched
     visible = [each for paper_id in wanted if (each := found.get(paper_id)) and _may_see(context, each)]
+    await services.want(visible, context.now)
     written = await services.summarise(visible)
     unknown = [paper_id for paper_id in wanted if paper_id not in {each.id for each in visible}]
     lines = [trouble] if trouble else [context.phrases("paper.unknown", id=paper_id) for paper_id in unknown]
     lines += [context.phrases("paper.withdrawn", id=each.id) for each in visible if each.withdrawn]
-    language = context.chat.preferences.language
-    return Reply(
-        "\n".join(lines), cards=tuple(card_of(each, written[each.id], language, context.phrases) for each in visible)
-    )
+    return Reply("\n".join(lines), cards=tuple(_card(context, each, written[each.id]) for each in visible))
+
+
+def _card(context: Context, shown: Paper, summary: Summary) -> Card:
+    """A paper's card, which offers to have its summary written anew where a model, or its prompt, is another now."""
+    card = card_of(shown, summary, context.chat.preferences.language, context.phrases)
+    model, by = context.services.settings.llm.model, summary.provenance
+    if not model or shown.is_sample or (by.model, by.version) == (model, PROMPT_VERSION):
+        return card
+    return replace(card, buttons=(*card.buttons, Button(context.phrases("button.anew"), f"anew:{shown.id}")))
+
+
+async def anew(context: Context) -> Reply:
+    """Have a model write a paper's summary again, once in a while."""
+    services = context.services
+    if not is_paper_id(context.argument) or not services.settings.llm.model:
+        return context.says("button.stale")
+    async with services.database.read() as connection:
+        found = list((await papers.get(connection, [PaperId(context.argument)])).values())
+        written = await summaries.get(connection, found)
+    if not found or found[0].is_sample:
+        return context.says("button.stale")
+    shown = found[0]
+    if (summary := written.get(shown.id)) and summary.provenance.model:
+        again_at = summary.provenance.written_at + ANEW_AFTER
+        if again_at > context.now:
+            return context.says("anew.too_soon", at=context.local(again_at))
+    if not await services.write_anew(shown):
+        return context.says("anew.failed")
+    written = await services.summarise([shown])
+    return Reply(cards=(_card(context, shown, written[shown.id]),))
 
 
 async def abstract(context: Context) -> Reply:

@@ -11,8 +11,9 @@ from bot.chats import Chat, languages
 from bot.commands.context import Context, Services, local_time, spoken
 from bot.commands.request import Sender
 from bot.locales import Phrases, phrases_of
-from bot.storage import announcements, chats, digests, feeds, marks, outbox
+from bot.storage import announcements, chats, digests, feeds, marks, outbox, spending
 from bot.storage.feeds import Feed
+from bot.storage.spending import Spent
 
 LOOK_BACK = timedelta(days=30)
 """Of announcements that `/status` speaks of."""
@@ -47,11 +48,26 @@ async def status(context: Context) -> Reply:
         )
     if refused:
         lines.append(phrases("status.refused", count=refused))
+    if context.is_operator and services.settings.llm.model:
+        lines.append(await _spent(context))
     if chat.next_digest_at is not None:
         lines.append(phrases("status.next", at=context.local(chat.next_digest_at)))
     else:
         lines.append(phrases("status.follows_nothing"))
     return Reply("\n".join(lines), title=phrases("status.title"))
+
+
+async def _spent(context: Context) -> str:
+    """What the model was asked today (UTC), and what that costs where its prices are set."""
+    llm = context.services.settings.llm
+    async with context.services.database.read() as connection:
+        by_model = await spending.spent_on(connection, context.now.date())
+    spent = by_model.get(llm.model, Spent())
+    cost = spent.cost(llm.price_in, llm.price_out)
+    values = {"model": llm.model, "requests": spent.requests, "tokens": f"{spent.tokens:,}"}
+    if cost is None:
+        return context.phrases("status.model", **values)
+    return context.phrases("status.model_cost", **values, cost=f"{cost:.2f}")
 
 
 def _lines(context: Context, known: Sequence[Feed], told: Mapping[str, Sequence[Announcement]]) -> list[str]:

@@ -152,11 +152,13 @@ class Summariser:
         if bilingual:
             await self._translate([(paper, found[paper.id]) for paper in papers if paper.id in found])
 
-    async def write_anew(self, paper: Paper) -> None:
-        """Have a paper's summary written again; the new one takes the old one's place."""
-        written = await ask(self._writers, [paper], self._clock.now())
+    async def write_anew(self, paper: Paper) -> bool:
+        """Have a model write a paper's summary again; whether it did, and the new one took the old one's place."""
+        slow = [writer for writer in self._writers if writer not in WRITERS]
+        written = [_with_source(each, paper) for each in await ask(slow, [paper], self._clock.now())]
         async with self._database.write() as connection:
-            await summaries.put(connection, [_with_source(each, paper) for each in written])
+            await summaries.put(connection, written)
+        return bool(written)
 
     async def _in_groups(self, papers: Sequence[Paper], *, bilingual: bool) -> None:
         # Beside each other: a writer that has to wait paces itself, and the slowest paper holds up only its group.

@@ -18,6 +18,7 @@ from bot.config import Llm
 from bot.metrics import Metrics
 from bot.storage.spending import Spent
 from bot.summaries.model.pace import MINUTE, Breaker, Taken, Window
+from bot.summaries.model.prompt import Message
 from bot.summaries.model.purse import Purse
 from bot.summaries.model.reply import SCHEMA
 from bot.summaries.model.trouble import NoAnswer, Trouble, trouble_of
@@ -41,7 +42,6 @@ LARGEST_ANSWER = 512 * 1024
 _CHARACTERS_A_TOKEN = 3.5
 _USUAL_REPLY = 800
 
-Message = dict[str, str]
 
 log = structlog.get_logger(__name__)
 

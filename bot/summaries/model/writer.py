@@ -5,13 +5,10 @@ or that gets no answer, is left out: the next writer has it.
 """
 
 import asyncio
-import re
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
-from functools import cache
-from pathlib import Path
 
 import structlog
 
@@ -22,19 +19,17 @@ from bot.papers import Paper
 from bot.storage import rejections
 from bot.storage.database import Database
 from bot.storage.rejections import Rejection
-from bot.summaries.checks import LONGEST, Finding, check
+from bot.summaries.checks import Finding, check
+from bot.summaries.model import prompt
 from bot.summaries.model import reply as model_reply
-from bot.summaries.model.endpoint import Answer, Endpoint, Message, Unanswered
+from bot.summaries.model.endpoint import Answer, Endpoint, Unanswered
 from bot.summaries.model.purse import Purse
 from bot.summaries.model.reply import Unusable
 from bot.summary import Provenance, Summary
 
-PROMPT_VERSION = "1"
-_PROMPT = Path(__file__).parent / f"prompt_v{PROMPT_VERSION}.md"
 FEWEST_TAKEAWAYS = 3
 MOST_TAKEAWAYS = 5
 _LONGEST_COMPLAINT = 1_000
-_TAG = re.compile(r"<(?=\s*/?\s*(?:title|abstract))", re.I)
 
 log = structlog.get_logger(__name__)
 
@@ -121,8 +116,8 @@ class ModelWriter:
                 written.append(summary)
 
     async def _ask(self, paper: Paper, now: datetime, deadline: datetime) -> Summary | None:
-        messages = prompt(paper)
-        provenance = Provenance("model", PROMPT_VERSION, now, self._settings.model)
+        messages = prompt.asked(paper)
+        provenance = Provenance("model", prompt.VERSION, now, self._settings.model)
         for is_last in (False, True):
             answer = await self._endpoint.ask(messages, deadline)
             # One at a time: threads that compete for the interpreter would hold up the event loop.
@@ -133,7 +128,7 @@ class ModelWriter:
                 await self._reject(paper, answer.text, verdict, now)
             if verdict.summary is not None:
                 return verdict.summary
-            messages = [*prompt(paper), *_again(answer.text, verdict.complaint)]
+            messages = [*prompt.asked(paper), *prompt.again(answer.text, verdict.complaint)]
         return None
 
     async def _reject(self, paper: Paper, reply: str, verdict: Verdict, now: datetime) -> None:
@@ -150,7 +145,7 @@ class ModelWriter:
                         paper_id=paper.id,
                         paper_version=paper.version,
                         model=self._settings.model,
-                        prompt=PROMPT_VERSION,
+                        prompt=prompt.VERSION,
                         guard=guard,
                         detail="; ".join(details),
                         reply=reply,
@@ -159,25 +154,6 @@ class ModelWriter:
                     for guard, details in by_guard.items()
                 ],
             )
-
-
-def prompt(paper: Paper) -> list[Message]:
-    """What a model is told of a paper. Title and abstract cannot end the tags that they stand between."""
-    title, abstract = (_TAG.sub("‹", text) for text in (paper.title, paper.abstract))
-    asked = f"<title>{title[:LONGEST]}</title>\n<abstract>{abstract[:LONGEST]}</abstract>"
-    return [{"role": "system", "content": _instructions()}, {"role": "user", "content": asked}]
-
-
-@cache
-def _instructions() -> str:
-    return _PROMPT.read_text("utf-8").strip()
-
-
-def _again(reply: str, complaint: str) -> list[Message]:
-    return [
-        {"role": "assistant", "content": reply[: rejections.LONGEST_REPLY]},
-        {"role": "user", "content": f"This is not usable:\n{complaint}\nWrite the whole JSON object again, corrected."},
-    ]
 
 
 def _verdict(answer: Answer, paper: Paper, provenance: Provenance, *, is_last: bool) -> tuple[Verdict, bool]:

@@ -20,7 +20,8 @@ VOLUME /data
 ENV PATH=/venv/bin:$PATH \
     PYTHONUNBUFFERED=1 \
     PAPERWIRE_WEB__HOST=0.0.0.0 \
-    PAPERWIRE_DATABASE__URL=sqlite:////data/paperwire.db
+    PAPERWIRE_DATABASE__URL=sqlite:////data/paperwire.db \
+    PAPERWIRE_TRANSLATION__FOLDER=/data/models
 EXPOSE 8765
 HEALTHCHECK --interval=30s --timeout=5s --start-period=20s \
     CMD ["python", "-c", "import urllib.request; urllib.request.urlopen('http://127.0.0.1:8765/healthz', timeout=4)"]

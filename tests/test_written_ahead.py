@@ -1,4 +1,4 @@
-"""Summaries before digests: what is wanted is written and translated first, and a digest waits for that, for a while."""
+"""Summaries before digests: what is wanted is written and translated first, and a digest waits a while for that."""
 
 from collections.abc import AsyncIterator, Sequence
 from dataclasses import replace

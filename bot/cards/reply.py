@@ -56,6 +56,14 @@ class Card:
 
 
 @dataclass(frozen=True, slots=True)
+class File:
+    """A text file that goes along, such as `saved.bib`."""
+
+    name: str
+    text: str
+
+
+@dataclass(frozen=True, slots=True)
 class Reply:
     """What the bot says: a headline, a text, cards in order, a closing line, buttons. Every part is plain text.
 
@@ -68,6 +76,7 @@ class Reply:
     footer: str = ""
     buttons: tuple[Button, ...] = ()
     in_place: bool = False
+    file: File | None = None
 
 
 Render = Callable[[Reply], list[str]]

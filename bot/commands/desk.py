@@ -9,7 +9,7 @@ from sqlalchemy.exc import SQLAlchemyError
 
 from bot.cards.reply import Reply
 from bot.chats import Chat
-from bot.commands import access, previewing, queries, reading, returning, settings, status, subscribing
+from bot.commands import access, previewing, queries, reading, returning, settings, status, subscribing, why
 from bot.commands.context import Context, Services, spoken
 from bot.commands.request import LONGEST_TEXT, Incoming, Permission
 from bot.locales import phrases_of
@@ -55,6 +55,7 @@ COMMANDS = (
     Command("topics", queries.list_topics),
     Command("digest", reading.digest),
     Command("paper", reading.paper, takes="paper"),
+    Command("why", why.why, takes="paper"),
     Command("settings", settings.settings, Permission.ADMIN, takes="setting", free_to_read=True),
     Command("status", status.status),
 )

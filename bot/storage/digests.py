@@ -80,6 +80,11 @@ async def sample(connection: AsyncConnection) -> list[Listing]:
     return await _listings(connection, listings.c.is_sample.is_(True))
 
 
+async def of_paper(connection: AsyncConnection, paper_id: PaperId) -> list[Listing]:
+    """Where and when a paper was newly listed."""
+    return await _listings(connection, listings.c.paper_id == paper_id)
+
+
 def _is_fresh() -> sa.ColumnElement[bool]:
     return listings.c.announce_type.in_(FRESH)
 
@@ -230,3 +235,23 @@ async def last(connection: AsyncConnection, chat_id: int) -> PastDigest | None:
     if row is None:
         return None
     return PastDigest(row.composed_at, Receipt(row.announced, row.matched, row.shown, row.held, row.late))
+
+
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """What the ledger has of a paper in a chat: when the digest was composed that shows it, or holds it back."""
+
+    composed_at: datetime
+    held: bool
+
+
+async def entry(connection: AsyncConnection, chat_id: int, paper_id: PaperId) -> Entry | None:
+    """What a chat was given of a paper, if anything."""
+    row = digest_papers.c
+    query = (
+        sa.select(digests.c.composed_at, row.held)
+        .join_from(digest_papers, digests, digests.c.id == row.digest_id)
+        .where(row.chat_id == chat_id, row.paper_id == paper_id)
+    )
+    found = (await connection.execute(query)).first()
+    return Entry(found.composed_at, found.held) if found else None

@@ -72,7 +72,7 @@ async def test_the_waiting_are_told_so_in_their_own_language(room: Room) -> None
 
 async def test_the_code_makes_an_operator_once(room: Room, operator: Person) -> None:
     assert (await room.chat(operator)).access == "allowed"
-    assert says(await operator.reads("/subscribe cs.CL"), "subscribe.done", query="cs.CL")
+    assert says(await operator.reads("/subscribe cs.CL"), "query.named", query="cs.CL")
     assert WAITING in await Person(room.desk, address="late", name="Eve").reads("/start let-me-in")
 
 
@@ -133,7 +133,7 @@ async def test_a_chat_that_is_let_in_is_told_and_can_subscribe(room: Room, opera
     allow, _ = request_in(room).buttons
     assert says(as_read(await operator.presses(allow.action)), "access.allowed_done", title="Eve's")
     assert request_in(room).text == phrases_of("en")("access.allowed")
-    assert says(await stranger.reads("/subscribe cs.CL"), "subscribe.done", query="cs.CL")
+    assert says(await stranger.reads("/subscribe cs.CL"), "query.named", query="cs.CL")
     before = await queued(room.database)
     await operator.presses(allow.action)
     assert await queued(room.database) == before
@@ -148,7 +148,7 @@ async def test_a_chat_that_is_kept_out_is_told_when_it_speaks_and_asks_no_more(r
     assert says(await stranger.reads("/subscribe cs.CL"), "access.denied")
     assert await queued(room.database) == asked
     await operator.presses(allow.action)
-    assert says(await stranger.reads("/subscribe cs.CL"), "subscribe.done", query="cs.CL")
+    assert says(await stranger.reads("/subscribe cs.CL"), "query.named", query="cs.CL")
 
 
 async def test_who_was_let_in_once_can_be_put_out(room: Room, operator: Person) -> None:
@@ -181,7 +181,7 @@ async def test_an_operator_of_one_platform_is_nobody_on_another(room: Room, oper
 
 async def test_an_operator_needs_no_admin_in_a_group(room: Room, operator: Person) -> None:
     group = await room.person(address="group", group=True, admin=False, name="Grace")
-    assert says(await group.reads("/subscribe cs.CL"), "subscribe.done", query="cs.CL")
+    assert says(await group.reads("/subscribe cs.CL"), "query.named", query="cs.CL")
 
 
 @pytest.mark.parametrize("argument", ["", "x", "-1", "0", "99", "²", "9" * 40])
@@ -194,14 +194,14 @@ async def test_an_open_bot_lets_everybody_in(tmp_path: Path) -> None:
     async with a_room(tmp_path, is_open=True) as room:
         for facts in ({"address": "1"}, {"address": "2", "group": True}, {"platform": "discord"}):
             anyone: Any = Person(room.desk, **facts)
-            assert says(await anyone.reads("/subscribe cs.CL"), "subscribe.done", query="cs.CL")
+            assert says(await anyone.reads("/subscribe cs.CL"), "query.named", query="cs.CL")
         answer = await Person(room.desk).presses("allow:1")
         assert REFUSED in as_read(answer)
 
 
 async def test_the_web_chat_is_the_operators_own(room: Room) -> None:
     web = Person(room.desk, platform="web", name="local")
-    assert says(await web.reads("/subscribe cs.CL"), "subscribe.done", query="cs.CL")
+    assert says(await web.reads("/subscribe cs.CL"), "query.named", query="cs.CL")
     stranger = Person(room.desk, address="lab", name="Eve")
     await stranger.says("/start")
     allow = f"allow:{(await room.chat(stranger)).id}"

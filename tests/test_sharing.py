@@ -17,7 +17,7 @@ from bot.delivery.port import Rate
 from bot.interests import Interest
 from bot.jobs.distributed import Distributed
 from bot.jobs.summarising import TOGETHER, Summarising
-from bot.papers import Paper
+from bot.papers import Paper, PaperId
 from bot.storage import attempts, budgets, chats, outbox, threads, updates_seen
 from bot.storage.database import Database
 from bot.storage.lease import LeaseLostError, lease
@@ -127,7 +127,7 @@ class Node:
             compose=self._compose,
             poll=self._poll,
             next_poll_at=self._next_poll_at,
-            summarising=Summarising(database, self._summarise),
+            summarising=Summarising(database, self),
         )
 
     async def _deliver(self, chat_id: int) -> None:
@@ -142,8 +142,11 @@ class Node:
         self.delivered.append(chat_id)
         self.at_work -= 1
 
-    async def _summarise(self, papers: Sequence[Paper]) -> None:
+    async def write(self, papers: Sequence[Paper], *, bilingual: bool) -> None:
         self.summarised.append([paper.id for paper in papers])
+
+    async def unready(self, papers: Sequence[Paper], *, bilingual: bool) -> set[PaperId]:
+        return set()
 
     async def _compose(self, chat: Any, now: datetime) -> int:
         self.composed.append(chat.id)

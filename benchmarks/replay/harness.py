@@ -256,7 +256,8 @@ class Harness:
             at_rest = frozenset().union(*(rest.at_rest for rest in rests if rest is not None))
             if not await self._ledger.open_locks() <= at_rest:
                 return False
-        return True
+        # While the ledger was asked one may have woken.
+        return all(bot.rest is not None for bot in self._living)
 
     async def _hear(self, seconds: float) -> None:
         """Wait for a word from a bot, so long at most."""

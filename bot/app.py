@@ -30,6 +30,7 @@ from bot.delivery.courier import Courier
 from bot.delivery.port import Platform, Rate
 from bot.digests.compose import Composer
 from bot.errors import PaperwireError
+from bot.jobs.hastening import hasten
 from bot.jobs.housekeeping import Housekeeper
 from bot.jobs.summarising import Summarising
 from bot.locales import phrases_of
@@ -179,7 +180,7 @@ class App:
             self._platforms,
             deliver=self._courier.serve,
             compose=self._composer.daily,
-            poll=poller.poll_first,
+            poll=partial(self._poll_first, poller),
             next_poll_at=poller.next_poll_at,
             summarising=self._summarising,
         )
@@ -255,7 +256,16 @@ class App:
     async def _poll(self, poller: FeedPoller, now: datetime) -> datetime | None:
         due = await poller.tick(now)
         self._scheduler.wake("summarise")
+        await self._hasten(now)
         return due
+
+    async def _poll_first(self, poller: FeedPoller, now: datetime) -> None:
+        await poller.poll_first(now)
+        await self._hasten(now)
+
+    async def _hasten(self, now: datetime) -> None:
+        if await hasten(self._database, self._settings.arxiv.default_categories, now):
+            self._scheduler.wake("digest")
 
     async def _digest(self, now: datetime) -> datetime | None:
         due = await self._composer.tick(now)

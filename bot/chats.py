@@ -6,6 +6,7 @@ from datetime import time as TimeOfDay  # noqa: N812 -- `time` is a field's name
 from typing import Literal
 from zoneinfo import ZoneInfo
 
+from bot.announcements import ARXIV_ZONE
 from bot.interests import Interest
 
 PlatformName = Literal["telegram", "discord", "web"]
@@ -19,21 +20,25 @@ LARGEST_CAP = 1000
 
 
 EVERY_DAY = frozenset(range(7))
+LATEST = TimeOfDay(16, 0)
+"""In US/Eastern: what is not announced by then will not be on that day, and whoever wants it soon waits no longer."""
 
 
 @dataclass(frozen=True, slots=True)
 class Preferences:
     """How a chat wants its digest: when (local time in an IANA zone), in which language, how many papers (0: all).
 
-    `days`: the weekdays that have one, Monday as 0. `quiet`: from when to when (local) nothing is sent unasked; it may
-    go over midnight. `cross_lists`: whether papers count whose first category is another one. `quiet_note`: whether a
-    day without papers is told, and why.
+    `asap`: as soon as the day's announcements are complete, instead of at a time. `days`: the weekdays that have one,
+    Monday as 0. `quiet`: from when to when (local) nothing is sent unasked; it may go over midnight. `cross_lists`:
+    whether papers count whose first category is another one. `quiet_note`: whether a day without papers is told, and
+    why.
     """
 
     time: TimeOfDay = TimeOfDay(9, 0)
     zone: str = "UTC"
     language: Language = "both"
     cap: int = 12
+    asap: bool = False
     days: frozenset[int] = EVERY_DAY
     quiet: tuple[TimeOfDay, TimeOfDay] | None = None
     format: Format = "cards"
@@ -87,14 +92,20 @@ def next_digest_at(preferences: Preferences, after: datetime, last_day: date | N
     if last_day is not None:
         day = max(day, last_day - timedelta(days=1))
     while True:
-        due = datetime.combine(day, preferences.time, preferences.tz)
-        if due.astimezone(UTC).astimezone(preferences.tz).date() != day:
-            due = due.replace(fold=1)  # the clock jumps over midnight: the day ends before the skipped time
-        due = end_of_quiet(preferences, due)
+        due = end_of_quiet(preferences, _due_on(day, preferences))
         is_another_day = last_day is None or local_day(preferences, due) > last_day
         if due > after and is_another_day and day.weekday() in preferences.days:
             return due
         day += timedelta(days=1)
+
+
+def _due_on(day: date, preferences: Preferences) -> datetime:
+    if preferences.asap:
+        return datetime.combine(day, LATEST, ARXIV_ZONE)
+    due = datetime.combine(day, preferences.time, preferences.tz)
+    if due.astimezone(UTC).astimezone(preferences.tz).date() != day:
+        due = due.replace(fold=1)  # the clock jumps over midnight: the day ends before the skipped time
+    return due
 
 
 def end_of_quiet(preferences: Preferences, instant: datetime) -> datetime:

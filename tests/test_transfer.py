@@ -132,6 +132,7 @@ ROWS: dict[str, list[dict[str, Any]]] = {
             "zone": "Asia/Shanghai",
             "language": "zh",
             "cap": 0,
+            "asap": True,
             "days": "01234",
             "quiet_from": time(22, 0),
             "quiet_until": time(7, 0),

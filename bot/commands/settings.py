@@ -117,9 +117,11 @@ def _clock(text: str) -> time:
 
 
 def _time(preferences: Preferences, value: str) -> Preferences:
+    if value.lower() in ("asap", "尽快"):
+        return replace(preferences, asap=True)
     if not re.search(r"[:：.h]", value):
         raise BadValueError("settings.bad_time")
-    return replace(preferences, time=_clock(value))
+    return replace(preferences, time=_clock(value), asap=False)
 
 
 def _zone(preferences: Preferences, value: str) -> Preferences:
@@ -185,6 +187,12 @@ def _is_on(value: str) -> bool:
     return value.lower() in _YES
 
 
+def _show_time(preferences: Preferences, phrases: Phrases) -> str:
+    if preferences.asap:
+        return phrases("settings.asap", zone=preferences.zone)
+    return phrases("settings.time", time=f"{preferences.time:%H:%M}", zone=preferences.zone)
+
+
 def _show_quiet(preferences: Preferences, phrases: Phrases) -> str:
     if preferences.quiet is None:
         return phrases("settings.no_quiet")
@@ -205,8 +213,8 @@ def _switch(key: str, *, is_on: bool, phrases: Phrases) -> str:
 SETTINGS: dict[str, Setting] = {
     "time": Setting(
         _time,
-        lambda set_, phrases: phrases("settings.time", time=f"{set_.time:%H:%M}", zone=set_.zone),
-        ("07:00", "08:00", "09:00", "12:00", "18:00", "21:00"),
+        _show_time,
+        ("asap", "07:00", "08:00", "09:00", "12:00", "18:00", "21:00"),
     ),
     "zone": Setting(
         _zone,

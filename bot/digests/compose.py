@@ -252,7 +252,7 @@ class Composer:
             put_off |= {plan.chat.id for plan in asking if awaited.intersection(plan.selection.choice.shown)}
         if put_off:
             async with self._database.write() as connection:
-                await chats.postpone(connection, put_off, later)
+                await chats.due_at(connection, put_off, later)
             log.info("digests.wait_for_summaries", digests=len(put_off))
         return [plan for plan in plans if plan.chat.id not in put_off]
 

@@ -37,6 +37,7 @@ def _preferences_from(row: sa.Row[Any]) -> Preferences:
         zone=row.zone,
         language=row.language,
         cap=row.cap,
+        asap=row.asap,
         days=frozenset(map(int, row.days)),
         quiet=None if row.quiet_from is None else (row.quiet_from, row.quiet_until),
         format=row.format,
@@ -52,6 +53,7 @@ def _row(preferences: Preferences) -> dict[str, Any]:
         "zone": preferences.zone,
         "language": preferences.language,
         "cap": preferences.cap,
+        "asap": preferences.asap,
         "days": "".join(map(str, sorted(preferences.days))),
         "quiet_from": quiet_from,
         "quiet_until": quiet_until,
@@ -341,9 +343,15 @@ async def anyone_reads_chinese(connection: AsyncConnection) -> bool:
     return bool((await connection.execute(query)).scalar_one())
 
 
-async def postpone(connection: AsyncConnection, chat_ids: Collection[int], until: datetime) -> None:
-    """Have these chats' digests due a little later; it is still the same day's."""
-    await connection.execute(sa.update(chats).where(chats.c.id.in_(chat_ids)).values(next_digest_at=until))
+async def in_a_hurry(connection: AsyncConnection, now: datetime) -> list[Chat]:
+    """The chats that want their digest as soon as it is complete, and for which it is not due yet."""
+    query = sa.select(chats).where(_served(), chats.c.asap, chats.c.next_digest_at > now)
+    return [chat_from(row) for row in await connection.execute(query.order_by(chats.c.id))]
+
+
+async def due_at(connection: AsyncConnection, chat_ids: Collection[int], instant: datetime) -> None:
+    """Have these chats' digests due then: sooner or a little later, it is the same day's."""
+    await connection.execute(sa.update(chats).where(chats.c.id.in_(chat_ids)).values(next_digest_at=instant))
 
 
 async def looked_at(

@@ -162,6 +162,7 @@ chats = sa.Table(
     sa.Column("zone", sa.Text, nullable=False),
     sa.Column("language", sa.Text, nullable=False),
     sa.Column("cap", sa.Integer, nullable=False),
+    sa.Column("asap", sa.Boolean, nullable=False, server_default=sa.false()),
     sa.Column("days", sa.Text, nullable=False, server_default="0123456"),
     sa.Column("quiet_from", sa.Time),
     sa.Column("quiet_until", sa.Time),

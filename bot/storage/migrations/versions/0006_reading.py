@@ -11,6 +11,7 @@ down_revision = "0005"
 
 def upgrade() -> None:
     for column in (
+        sa.Column("asap", sa.Boolean(), nullable=False, server_default=sa.false()),
         sa.Column("days", sa.Text(), nullable=False, server_default="0123456"),
         sa.Column("quiet_from", sa.Time(), nullable=True),
         sa.Column("quiet_until", sa.Time(), nullable=True),

@@ -418,3 +418,9 @@ async def test_where_there_is_no_file_there_is_none_to_download(tmp_path: Path, 
         await world.say("/saved export bibtex")
         assert (await world.browser.get(path)).status_code == status
         assert (await world.browser.get("/t/home/files/2")).status_code == 200
+
+
+def test_code_is_shown_as_it_is_and_is_no_markup() -> None:
+    (html,) = render(Reply("Paper 1", code="@misc{a,\n  title = {<b>}\n}"))
+    (block,) = lxml.html.fromstring(f"<div>{html}</div>").find_class("code")
+    assert (block.tag, block.text_content()) == ("pre", "@misc{a,\n  title = {<b>}\n}")

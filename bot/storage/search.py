@@ -13,7 +13,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from bot.interests import Document, Interest, Matches
 from bot.interests.terms import All, AnyOf, Author, Category, Field, Named, Term, Without, Words
 from bot.interests.wording import wording
-from bot.papers import Paper, PaperId
+from bot.papers import Paper, PaperId, is_sample
 from bot.storage import papers
 from bot.storage.words import in_category
 
@@ -55,7 +55,9 @@ _RANKED = {
 }
 
 
-async def find(connection: AsyncConnection, interest: Interest, at_most: int) -> list[Paper]:
+async def find(
+    connection: AsyncConnection, interest: Interest, at_most: int, *, with_sample: bool = False
+) -> list[Paper]:
     """The stored papers that a query wants: the best first, or, where it names categories only, the latest."""
     query = _wanted(interest.term)
     if query is None:
@@ -65,7 +67,7 @@ async def find(connection: AsyncConnection, interest: Interest, at_most: int) ->
     statement = (_RANKED if interest.has_words else _NEWEST)[dialect]
     values = {"query": spelt, "most": MOST_CANDIDATES, "ranked": MOST_RANKED}
     rows = await connection.execute(sa.text(statement), {k: v for k, v in values.items() if f":{k}" in statement})
-    candidates = [PaperId(paper_id) for (paper_id,) in rows]
+    candidates = [PaperId(paper_id) for (paper_id,) in rows if with_sample or not is_sample(paper_id)]
     found: list[Paper] = []
     for start in range(0, len(candidates), _AT_ONCE):
         some = candidates[start : start + _AT_ONCE]

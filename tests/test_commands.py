@@ -86,6 +86,23 @@ ANSWERS: list[tuple[str, str, dict[str, Any]]] = [
     ("/paper 12345", "paper.bad", {"text": "12345"}),
     ("/paper 2603.99999", "paper.unknown", {"id": "2603.99999"}),
     ("/paper 2600.00001", "paper.unknown", {"id": "2600.00001"}),
+    ("/search", "search.how", {}),
+    ("/search a OR", "query.half", {}),
+    ("/search cs.CLL", "query.category", {"wrong": "cs.CLL"}),
+    ("/search perpetuum mobile", "search.none", {"query": "perpetuum mobile"}),
+    ("/search 2603.99999", "paper.unknown", {"id": "2603.99999"}),
+    ("/save", "save.how", {}),
+    ("/save 12345", "save.how", {}),
+    ("/save 2603.99999", "paper.unknown", {"id": "2603.99999"}),
+    ("/save 2600.00001", "paper.unknown", {"id": "2600.00001"}),
+    ("/unsave", "unsave.how", {}),
+    ("/unsave 2603.99999", "unsave.none", {}),
+    ("/unsave all", "unsave.none", {}),
+    ("/saved", "saved.none", {}),
+    ("/saved export bibtex", "saved.none", {}),
+    ("/saved export", "saved.how", {}),
+    ("/saved 99999", "saved.how", {}),
+    ("/saved export word", "saved.how", {}),
     ("hello", "error.unknown_command", {}),
     ("/nonsense", "error.unknown_command", {}),
     ("/", "error.unknown_command", {}),
@@ -171,7 +188,11 @@ async def test_a_changed_time_moves_the_next_digest(room: Room) -> None:
 
 
 @pytest.mark.parametrize(
-    "action", ["abstract:2603.09999", "abstract:", "abstract:x", "more:x", "more:", "more:2603.00001 or so"]
+    "action",
+    [
+        *("abstract:2603.09999", "abstract:", "abstract:x", "more:x", "more:", "more:2603.00001 or so"),
+        *("bibtex:2603.09999", "bibtex:2600.00001", "bibtex:x", "find:x cs.CL", "find:1", "find:21 cs.CL", "find:"),
+    ],
 )
 async def test_a_button_that_means_nothing_any_more_says_so(room: Room, action: str) -> None:
     english, chinese = await room.person(address="1"), await room.person(address="2", language="zh")
@@ -351,6 +372,8 @@ async def test_in_a_group_anyone_reads(room: Room) -> None:
     assert await member.says("/digest") is None
     assert await member.presses(room.came[-1][1].buttons[0].action) is None
     assert "We study question 1" in as_read(await member.presses("abstract:2603.00001"))
+    assert says(as_read(await member.presses("save:2603.00001")), "save.done", titles="• Paper 1 · 2603.00001")
+    assert "Paper 1" in await member.reads("/search paper")
 
 
 @pytest.mark.parametrize("said", ["/nonsense", "hello", "2603.00001", "https://arxiv.org/abs/2603.00001", "x" * 5_000])

@@ -13,7 +13,7 @@ import structlog
 import yarl
 from pydantic import SecretStr
 
-from bot.cards.reply import Button, Reply
+from bot.cards.reply import Button, File, Reply
 from bot.clock import WallClock
 from bot.commands.request import Incoming
 from bot.config import Discord
@@ -405,3 +405,21 @@ async def test_one_process_can_have_several_shards(stub: DiscordStub, monkeypatc
         await until(lambda: stub.connected_shards == {(1, 3), (2, 3)})
         await until(lambda: bot.knows(GUILD) and bot.knows(odd))
         assert stub.commands == {}
+
+
+async def test_a_file_follows_the_answer(stub: DiscordStub, bot: Bot) -> None:
+    bot.reply = Reply("Here it is.", file=File("saved.bib", "@misc{视觉}"))
+    asked = stub.command(CHANNEL, USER, "status")
+    await until(lambda: len(asked.replies) == 2)
+    text, file = asked.replies
+    assert (text["content"], text["attachments"]) == ("Here it is.", [])
+    ((attachment_id, content),) = stub.uploads.items()
+    assert content.decode() == "@misc{视觉}"
+    assert [(each["id"], each["filename"]) for each in file["attachments"]] == [(str(attachment_id), "saved.bib")]
+
+
+async def test_a_file_may_be_all_of_an_answer(stub: DiscordStub, bot: Bot) -> None:
+    bot.reply = Reply(file=File("saved.bib", "@misc{}"))
+    asked = stub.command(CHANNEL, USER, "status")
+    await until(lambda: bool(asked.replies))
+    assert [each["filename"] for each in asked.replies[-1]["attachments"]] == ["saved.bib"]

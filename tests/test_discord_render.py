@@ -249,3 +249,18 @@ def test_a_list_is_one_embed_with_a_linked_title_a_line() -> None:
 def test_a_list_keeps_the_limits_and_loses_no_title(lines: list[Card]) -> None:
     shown = messages(Reply(cards=tuple(lines)))
     assert sum(str(message["embeds"]).count("€") for message in shown) >= len(lines)
+
+
+def test_code_is_shown_in_a_block_as_it_is() -> None:
+    (message,) = messages(Reply("Paper 1", code="@misc{a,\n  title = {*A_b*}\n}"))
+    assert message["content"] == "Paper 1\n```\n@misc{a,\n  title = {*A_b*}\n}\n```"
+
+
+@settings(max_examples=60, deadline=None)
+@given(long_texts | st.text(st.sampled_from("`a\n"), max_size=50))
+def test_no_code_ends_its_block_or_goes_over_a_limit(code: str) -> None:
+    for message in messages(Reply(code=code)):
+        blocks = re.split(r"```", message["content"])
+        assert len(blocks) % 2 == 1
+        assert not "".join(blocks[::2]).strip()
+        assert message["allowed_mentions"] == {"parse": []}

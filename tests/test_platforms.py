@@ -120,6 +120,19 @@ async def test_an_operator_claims_the_bot_lets_others_in_and_everybody_reads(wor
     await world.telegram_gets(ADA, "We propose it. It works.", len(world.telegram.messages))
     await world.telegram_says(ADA, "/digest", "Nothing new since your last digest")
 
+    # What is worth coming back to is found, saved and taken along as a file.
+    await world.telegram_says(ADA, "/search paper", "Found: paper")
+    seen = len(world.telegram.messages)
+    world.telegram.press(digest.message_id, ADA, ADA, "save:2603.00002")
+    await world.telegram_gets(ADA, "• Paper 2 · 2603.00002", seen)
+    await world.telegram_says(ADA, "/saved export bibtex", "The paper that you saved.")
+    async with asyncio.timeout(20):
+        while not world.telegram.documents:
+            await asyncio.sleep(0.05)
+    (document,) = world.telegram.documents
+    assert (document.chat_id, document.name) == (ADA, "saved.bib")
+    assert b"title = {Paper 2}" in document.content
+
 
 async def test_a_discord_server_is_let_in_subscribes_and_reads(world: World) -> None:
     waiting = await world.discord.reply_to(world.discord.command(CHANNEL, ADA, "start", {}))
@@ -146,6 +159,13 @@ async def test_a_discord_server_is_let_in_subscribes_and_reads(world: World) -> 
     digest = next(message for message in world.discord.messages if message.embeds)
     urls = [embed["url"] for embed in digest.embeds if "url" in embed]
     assert urls == [f"https://arxiv.org/abs/2603.0000{n}" for n in (1, 2, 3)]
+
+    # Anybody saves for themselves.
+    await world.discord.reply_to(world.discord.command(CHANNEL, STRANGER, "save", {"paper": "2603.00003"}))
+    exported = world.discord.command(CHANNEL, STRANGER, "saved", {"export": "export ris"})
+    await world.discord.wait_for(lambda: bool(world.discord.uploads) and len(exported.replies) == 2, timeout=20)
+    assert [each["filename"] for each in exported.replies[-1]["attachments"]] == ["saved.ris"]
+    assert b"TI  - Paper 3" in next(iter(world.discord.uploads.values()))
 
 
 async def test_with_a_webhook_telegram_brings_what_people_say_and_each_update_is_answered_once(

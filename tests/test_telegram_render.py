@@ -316,3 +316,25 @@ def test_a_list_keeps_the_limits_and_loses_no_title(lines: list[Card]) -> None:
         assert utf16_length(text) <= 4096
         assert len(formatted) <= 100
     assert sum(payload.count("€") for payload in payloads) >= len(lines)
+
+
+CODE = "@misc{lovelace2026paper,\n  title = {A & B <i>},\n  primaryClass = {cs.AI}\n}"
+
+
+def test_code_is_shown_sign_for_sign_so_that_it_can_be_copied() -> None:
+    (payload,) = render(Reply("Paper 1", code=CODE))
+    assert seen(payload) == (f"Paper 1\n\n{CODE}", [("Pre", CODE)])
+
+
+@settings(max_examples=60, deadline=None)
+@given(LONG)
+def test_whatever_is_code_keeps_the_limits_and_loses_nothing(code: str) -> None:
+    parsed = [seen(payload) for payload in render(Reply(code=code))]
+    assert all(utf16_length(text) <= 4096 for text, _ in parsed)
+    assert "".join(words([text for text, _ in parsed])) == "".join(words([plain(code)]))
+
+
+def test_signs_and_numbers_stand_side_by_side_and_words_in_rows_of_their_own() -> None:
+    labels = ["✕ 1", "✕ 2", "◀", "2/3", "▶", "4", "Export", "Back"]
+    (payload,) = render(Reply("Saved", buttons=tuple(Button(label, f"do:{label}") for label in labels)))
+    assert buttons(payload) == [["✕ 1", "✕ 2", "◀", "2/3", "▶"], ["4"], ["Export"], ["Back"]]

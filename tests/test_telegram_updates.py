@@ -6,7 +6,7 @@ from collections.abc import AsyncIterator
 import pytest
 from structlog.testing import capture_logs
 
-from bot.cards.reply import Button, Reply
+from bot.cards.reply import Button, File, Reply
 from bot.commands.request import Incoming
 from tests.servers.telegram import TelegramStub
 from tests.telegram_listener import (
@@ -252,3 +252,51 @@ async def test_answers_of_a_paid_broadcaster_are_paid_too(stub: TelegramStub) ->
         stub.say(ADA, ADA, "/one")
         await stub.wait_for(lambda message: message.text == "You said /one")
     assert [call.params["allow_paid_broadcast"] for call in stub.calls if call.method == "sendMessage"] == [True]
+
+
+BIB = File("saved.bib", "@misc{héloïse2026,\n  title = {视觉}\n}\n")
+
+
+async def with_a_file(_: Incoming) -> Reply:
+    return Reply("Here it is.", file=BIB, in_place=True)
+
+
+async def test_a_file_follows_the_text_into_the_same_topic(stub: TelegramStub, listener: Listener) -> None:
+    listener.answers = with_a_file
+    stub.say(GROUP, LIN, "/saved", thread=5)
+    await until(lambda: stub.documents)
+    (document,) = stub.documents
+    assert (document.chat_id, document.thread, document.name) == (GROUP, 5, "saved.bib")
+    assert document.content.decode() == BIB.text
+    assert [message.text for message in stub.messages] == ["Here it is."]
+    assert listener.turns == [f"{GROUP}:5"] * 2
+
+
+async def test_a_file_waits_out_a_flood_too_and_is_sent_once(stub: TelegramStub, listener: Listener) -> None:
+    listener.answers = with_a_file
+    stub.fail_next("retry_after", method="sendDocument", seconds=9)
+    stub.say(ADA, ADA, "/saved")
+    await until(lambda: stub.documents)
+    assert 9 in listener.clock.slept
+    assert len(stub.documents) == 1
+
+
+async def test_a_file_that_telegram_refuses_ends_nothing(stub: TelegramStub, listener: Listener) -> None:
+    listener.answers = with_a_file
+    stub.fail_next("forbidden_blocked", method="sendDocument")
+    stub.say(ADA, ADA, "/saved")
+    stub.say(ADA, ADA, "/saved")
+    await until(lambda: stub.documents)
+    assert len(stub.messages) == 2
+
+
+async def test_an_answer_with_a_file_is_said_anew_even_where_it_could_take_a_place(
+    stub: TelegramStub, listener: Listener
+) -> None:
+    listener.answers = with_a_button
+    stub.say(ADA, ADA, "/start")
+    shown = await stub.wait_for(lambda message: message.text == "Hello")
+    listener.answers = with_a_file
+    stub.press(shown.message_id, ADA, ADA, "saved:1")
+    await until(lambda: stub.documents)
+    assert [message.text for message in stub.messages] == ["Hello", "Here it is."]

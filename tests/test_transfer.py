@@ -53,6 +53,18 @@ ROWS: dict[str, list[dict[str, Any]]] = {
             for number in range(MANY)
         ),
     ],
+    "paper_words": [
+        {
+            "id": 12,
+            "paper_id": "hep-th/9901001",
+            "made_from": "3",
+            "title": "unicode 视觉 a and s x",
+            "abstract": "a b c",
+            "authors": "ada 王",
+            "others": "",
+        }
+    ],
+    "saved": [{"platform": "discord", "user_id": "9" * 19, "paper_id": "hep-th/9901001", "at": INSTANT}],
     "listings": [
         {
             "paper_id": "hep-th/9901001",
@@ -202,7 +214,19 @@ ROWS: dict[str, list[dict[str, Any]]] = {
     ],
     "updates_seen": [{"platform": "telegram", "update_id": 2**40, "at": INSTANT}],
     "operators": [{"platform": "telegram", "user_id": "7", "chat_id": 41}],
-    "web_messages": [{"id": 1, "chat_id": 3, "author": "you", "key": "k", "html": "<p>&amp;</p>", "at": INSTANT}],
+    "web_messages": [
+        {"id": 1, "chat_id": 3, "author": "you", "key": "k", "html": "<p>&amp;</p>", "at": INSTANT},
+        {
+            "id": 2,
+            "chat_id": 3,
+            "author": "bot",
+            "key": "l",
+            "html": "<p></p>",
+            "at": INSTANT,
+            "file_name": "saved.bib",
+            "file_text": "@misc{}",
+        },
+    ],
     "marks": [{"name": "greeted", "value": "yes"}],
 }
 
@@ -314,7 +338,7 @@ async def test_a_row_that_postgresql_refuses_leaves_the_target_empty_and_the_sou
     source: str, target: str, tmp_path: Path
 ) -> None:
     with closing(sqlite3.connect(tmp_path / "paperwire.db")) as connection:
-        connection.execute("UPDATE web_messages SET id = 3000000000")
+        connection.execute("UPDATE web_messages SET id = 3000000000 WHERE id = 1")
         connection.commit()
     with pytest.raises(DatabaseError, match=r"Nothing was copied\. At table web_messages: .*integer out of range"):
         await transfer(source, target, NOW, nobody_looks)
@@ -323,7 +347,7 @@ async def test_a_row_that_postgresql_refuses_leaves_the_target_empty_and_the_sou
         assert not await marks.is_held(connection)
         assert len(await chats.everyone(connection)) == 2
     with closing(sqlite3.connect(tmp_path / "paperwire.db")) as connection:
-        connection.execute("UPDATE web_messages SET id = 3")
+        connection.execute("UPDATE web_messages SET id = 3 WHERE id <> 2")
         connection.commit()
     await transfer(source, target, NOW, nobody_looks)
 

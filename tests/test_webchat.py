@@ -10,7 +10,7 @@ import lxml.html
 import pytest
 import sqlalchemy as sa
 
-from bot.cards.reply import Button, Card, Link, Reply
+from bot.cards.reply import Button, Card, File, Link, Reply
 from bot.chats import Chat, Preferences
 from bot.clock import WallClock
 from bot.commands.request import LONGEST_TEXT, Incoming
@@ -384,3 +384,43 @@ async def test_a_database_that_cannot_be_written_is_waited_for(world: World) -> 
     async with world.database.write() as connection:
         await connection.execute(sa.text("ALTER TABLE web_messages RENAME TO elsewhere"))
     assert isinstance(await world.platform.send("home", "", "k"), Wait)
+
+
+async def test_a_file_stands_below_the_last_message_of_an_answer_and_is_downloaded_not_shown(tmp_path: Path) -> None:
+    text = "@misc{a,\n  title = {<script>视觉</script>}\n}\n"
+
+    async def with_a_file(_incoming: Incoming) -> Reply:
+        return Reply("Here it is.", file=File('saved"\r\n<b>.bib', text))
+
+    async with running(tmp_path, with_a_file) as world:
+        await world.say("/saved export bibtex")
+        page = await world.page()
+        _, answer = page.find_class("message")
+        (link,) = answer.xpath(".//*[@class='file']/a")
+        assert link.text_content() == 'saved"\n<b>.bib'
+        assert "视觉" not in page.text_content()
+        file = await world.browser.get(link.get("href"))
+        assert (file.status_code, file.text) == (200, text)
+        assert file.headers["content-type"] == "text/plain; charset=utf-8"
+        assert file.headers["content-disposition"] == 'attachment; filename="saved____b_.bib"'
+        assert file.headers["x-content-type-options"] == "nosniff"
+
+
+@pytest.mark.parametrize(
+    ("path", "status"),
+    [("/t/home/files/1", 404), ("/t/home/files/9", 404), ("/t/home/files/x", 400), ("/t/other/files/2", 404)],
+)
+async def test_where_there_is_no_file_there_is_none_to_download(tmp_path: Path, path: str, status: int) -> None:
+    async def with_a_file(_incoming: Incoming) -> Reply:
+        return Reply("Here it is.", file=File("saved.bib", "@misc{}"))
+
+    async with running(tmp_path, with_a_file) as world:
+        await world.say("/saved export bibtex")
+        assert (await world.browser.get(path)).status_code == status
+        assert (await world.browser.get("/t/home/files/2")).status_code == 200
+
+
+def test_code_is_shown_as_it_is_and_is_no_markup() -> None:
+    (html,) = render(Reply("Paper 1", code="@misc{a,\n  title = {<b>}\n}"))
+    (block,) = lxml.html.fromstring(f"<div>{html}</div>").find_class("code")
+    assert (block.tag, block.text_content()) == ("pre", "@misc{a,\n  title = {<b>}\n}")

@@ -35,7 +35,7 @@ class Link:
 class Card:
     """How a Paper looks. `tldrs` and `takeaways` have one part a language shown; a sample's `url` is a page of ours.
 
-    `is_line`: one of a list, of which the title and at most the TLDR are shown.
+    `is_line`: one of a list, of which the titles and `tldrs` are shown.
     """
 
     paper_id: PaperId
@@ -67,6 +67,7 @@ class File:
 class Reply:
     """What the bot says: a headline, a text, cards in order, a closing line, buttons. Every part is plain text.
 
+    `code` is there to be copied, sign for sign, and stands below the text. `file` goes along with what is said anew.
     `in_place`: it takes the place of the message whose button was pressed.
     """
 
@@ -76,6 +77,7 @@ class Reply:
     footer: str = ""
     buttons: tuple[Button, ...] = ()
     in_place: bool = False
+    code: str = ""
     file: File | None = None
 
 
@@ -92,7 +94,7 @@ def card_of(paper: Paper, summary: Summary, language: Language, phrases: Phrases
         paper_id=paper.id,
         number=number,
         title=title,
-        url=paper.abs_url if not paper.is_sample else f"/papers/{paper.id}",
+        url=_url(paper),
         second_title=title_zh if title_zh != title else None,
         byline=byline(paper.authors, phrases),
         categories=_categories(paper.categories, phrases),
@@ -110,7 +112,28 @@ def card_of(paper: Paper, summary: Summary, language: Language, phrases: Phrases
         comment=_note(paper),
         links=() if paper.is_sample else _links(paper, phrases),
         badge=" · ".join(badges_of(summary, language, phrases)),
-        buttons=(Button(phrases("button.abstract"), f"abstract:{paper.id}"),),
+        buttons=_buttons(paper, phrases),
+    )
+
+
+def line_of(paper: Paper, phrases: Phrases, number: int) -> Card:
+    """A paper as one of a list: its title, and who wrote it, its category and its id below."""
+    return Card(
+        paper_id=paper.id,
+        number=number,
+        title=readable(paper.title),
+        url=_url(paper),
+        second_title=None,
+        byline="",
+        categories="",
+        tags=(),
+        tldrs=(f"{byline(paper.authors, phrases)} · {paper.primary} · {paper.id}",),
+        takeaways=(),
+        comment=None,
+        links=(),
+        badge="",
+        buttons=(),
+        is_line=True,
     )
 
 
@@ -129,6 +152,16 @@ def formed(card: Card, form: Format) -> Card:
         buttons=(),
         is_line=True,
     )
+
+
+def _url(paper: Paper) -> str:
+    return paper.abs_url if not paper.is_sample else f"/papers/{paper.id}"
+
+
+def _buttons(paper: Paper, phrases: Phrases) -> tuple[Button, ...]:
+    # Nobody can cite what the sample invents, and there is nothing to come back to.
+    kinds = ("abstract",) if paper.is_sample else ("abstract", "save", "bibtex")
+    return tuple(Button(phrases(f"button.{kind}"), f"{kind}:{paper.id}") for kind in kinds)
 
 
 def _note(paper: Paper) -> str | None:

@@ -9,7 +9,19 @@ from sqlalchemy.exc import SQLAlchemyError
 
 from bot.cards.reply import Reply
 from bot.chats import Chat
-from bot.commands import access, previewing, queries, reading, returning, settings, status, subscribing, why
+from bot.commands import (
+    access,
+    previewing,
+    queries,
+    reading,
+    returning,
+    saving,
+    searching,
+    settings,
+    status,
+    subscribing,
+    why,
+)
 from bot.commands.context import Context, Services, spoken
 from bot.commands.request import LONGEST_TEXT, Incoming, Permission
 from bot.locales import phrases_of
@@ -56,6 +68,10 @@ COMMANDS = (
     Command("digest", reading.digest),
     Command("paper", reading.paper, takes="paper"),
     Command("why", why.why, takes="paper"),
+    Command("search", searching.find, takes="query"),
+    Command("save", saving.save, takes="paper"),
+    Command("unsave", saving.unsave, takes="paper"),
+    Command("saved", saving.show_saved, takes="export"),
     Command("settings", settings.settings, Permission.ADMIN, takes="setting", free_to_read=True),
     Command("status", status.status),
 )
@@ -64,6 +80,11 @@ COMMANDS = (
 ACTIONS = (
     Command("abstract", reading.abstract),
     Command("more", reading.more),
+    Command("save", saving.save),
+    Command("saved", saving.turn),
+    Command("unsave", saving.remove),
+    Command("bibtex", saving.show_bibtex),
+    Command("find", searching.turn),
     Command("anew", reading.anew, Permission.ADMIN),
     Command("subscribe", subscribing.subscribe, Permission.ADMIN),
     Command("set", settings.pressed, Permission.ADMIN),

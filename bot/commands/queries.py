@@ -13,7 +13,8 @@ from bot.locales import Phrases
 _QUOTED = 40
 _AROUND = 30
 """Characters of a query that are shown on either side of a mistake."""
-_LONGEST_ACTION = 60
+LONGEST_ACTION = 60
+"""Bytes of a Button's action."""
 _NAMED = 6
 """Categories that are spelt out; of more their number is said."""
 
@@ -90,7 +91,7 @@ def expected(recently_a_day: int | None, phrases: Phrases) -> list[str]:
 def subscribe_button(interest: Interest, phrases: Phrases) -> tuple[Button, ...]:
     """A button that follows a query, where it fits into one."""
     action = f"subscribe:{interest}"
-    return (Button(phrases("button.subscribe"), action),) if len(action.encode()) <= _LONGEST_ACTION else ()
+    return (Button(phrases("button.subscribe"), action),) if len(action.encode()) <= LONGEST_ACTION else ()
 
 
 async def list_topics(context: Context) -> Reply:

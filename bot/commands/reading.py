@@ -1,6 +1,7 @@
 """/digest and /paper, and the buttons under a card and a digest."""
 
-from dataclasses import replace
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
 from datetime import timedelta
 
 from bot.arxiv.by_id import find_papers
@@ -18,6 +19,14 @@ ANEW_AFTER = timedelta(hours=1)
 """A summary that a model wrote is left alone for so long."""
 _AT_ONCE = 5
 _QUOTED = 60
+
+
+@dataclass(frozen=True, slots=True)
+class Found:
+    """Papers that somebody asked for, in order, and what to say of the others."""
+
+    papers: list[Paper]
+    trouble: list[str]
 
 
 async def digest(context: Context) -> Reply | None:
@@ -63,27 +72,33 @@ async def paper(context: Context) -> Reply:
             if context.argument
             else context.says("paper.how")
         )
+    found = await look_up(context, wanted)
+    await context.services.want(found.papers, context.now)
+    written = await context.services.summarise(found.papers)
+    withdrawn = (context.phrases("paper.withdrawn", id=each.id) for each in found.papers if each.withdrawn)
+    cards = tuple(_card(context, each, written[each.id]) for each in found.papers)
+    return Reply("\n".join([*found.trouble, *withdrawn]), cards=cards)
+
+
+async def look_up(context: Context, wanted: Sequence[PaperId]) -> Found:
+    """These papers from the store, else from arXiv."""
     services = context.services
     async with services.database.read() as connection:
         found = await papers.get(connection, wanted)
     missing = [paper_id for paper_id in wanted if paper_id not in found and not is_sample(paper_id)]
-    trouble = ""
+    trouble: list[str] = []
     if missing:
         try:
             fetched = await find_papers(services.client, services.settings.arxiv, missing)
         except ArxivError as error:
-            trouble = context.phrases("paper.unreachable", reason=context.phrases(f"arxiv.{error.reason}"))
+            trouble = [context.phrases("paper.unreachable", reason=context.phrases(f"arxiv.{error.reason}"))]
         else:
             async with services.database.write() as connection:
                 await papers.add(connection, fetched.values(), services.clock.now())
             found |= fetched
     visible = [each for paper_id in wanted if (each := found.get(paper_id)) and _may_see(context, each)]
-    await services.want(visible, context.now)
-    written = await services.summarise(visible)
     unknown = [paper_id for paper_id in wanted if paper_id not in {each.id for each in visible}]
-    lines = [trouble] if trouble else [context.phrases("paper.unknown", id=paper_id) for paper_id in unknown]
-    lines += [context.phrases("paper.withdrawn", id=each.id) for each in visible if each.withdrawn]
-    return Reply("\n".join(lines), cards=tuple(_card(context, each, written[each.id]) for each in visible))
+    return Found(visible, trouble or [context.phrases("paper.unknown", id=paper_id) for paper_id in unknown])
 
 
 def _card(context: Context, shown: Paper, summary: Summary) -> Card:

@@ -10,7 +10,7 @@ LONGEST_TEXT = 4_000
 """Characters that a person may say at once."""
 
 
-IN_PLACE = ("set",)
+IN_PLACE = ("set", "saved", "unsave", "find")
 """Verbs of the buttons that turn the message that they stand under into another; they say nothing themselves."""
 
 

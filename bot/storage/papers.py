@@ -11,6 +11,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from bot.announcements import midnight_of
 from bot.interests import Document
 from bot.papers import FRESH, Announced, Paper, PaperId
+from bot.storage import words
 from bot.storage.dialect import insert
 from bot.storage.tables import listings, papers
 
@@ -98,6 +99,7 @@ async def add(connection: AsyncConnection, new: Iterable[Paper], seen_at: dateti
     if not rows:
         return
     await connection.execute(_put(connection.dialect.name), list(rows.values()))
+    await words.keep_up(connection, list(rows))
 
 
 @cache

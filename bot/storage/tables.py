@@ -67,6 +67,33 @@ listings = sa.Table(
     sa.Index(None, "first_seen_at"),
 )
 
+# What papers are searched by, each word in its plain form (bot.interests.wording); `others`: its categories, and words
+# that are written with a hyphen. `made_from` tells which text of the paper that was. Over it stand SQLite's
+# full-text index `found_words`, kept in step by triggers, and PostgreSQL's column `found`.
+paper_words = sa.Table(
+    "paper_words",
+    metadata,
+    sa.Column("id", sa.Integer, primary_key=True, autoincrement=True),
+    sa.Column("paper_id", sa.Text, _reference("papers.id"), nullable=False, unique=True),
+    sa.Column("made_from", sa.Text, nullable=False),
+    sa.Column("title", sa.Text, nullable=False),
+    sa.Column("abstract", sa.Text, nullable=False),
+    sa.Column("authors", sa.Text, nullable=False),
+    sa.Column("others", sa.Text, nullable=False),
+)
+
+# What each person saved, who is known by the id that the platform gives them.
+saved = sa.Table(
+    "saved",
+    metadata,
+    sa.Column("platform", sa.Text, primary_key=True),
+    sa.Column("user_id", sa.Text, primary_key=True),
+    sa.Column("paper_id", sa.Text, _reference("papers.id"), primary_key=True),
+    sa.Column("at", Instant, nullable=False),
+    sa.Index(None, "paper_id"),
+    sa.Index(None, "platform", "user_id", "at"),
+)
+
 # What is known of each polled feed.
 feeds = sa.Table(
     "feeds",
@@ -309,6 +336,8 @@ web_messages = sa.Table(
     sa.Column("key", sa.Text, nullable=False, unique=True),
     sa.Column("html", sa.Text, nullable=False),
     sa.Column("at", Instant, nullable=False),
+    sa.Column("file_name", sa.Text),
+    sa.Column("file_text", sa.Text),
     sa.Index(None, "chat_id", "id"),
 )
 

@@ -25,7 +25,7 @@ def message_element(said: Said, chat: Chat) -> str:
     ui = _language(chat)
     pattern = "d MMM, HH:mm" if ui == "en" else "M月d日 HH:mm"
     at = format_datetime(said.at, pattern, tzinfo=chat.preferences.tz, locale=phrases_of(ui).babel)
-    return _templates.get_template("said.html").render(said=said, at=at, ui=ui)
+    return _templates.get_template("said.html").render(said=said, chat=chat, at=at, ui=ui)
 
 
 def thread_page(threads: Sequence[Chat], chat: Chat, said: Sequence[Said], status: str, *, has_older: bool) -> str:

@@ -62,6 +62,7 @@ class Site:
             Route("/t/{slug}/say", self._say, methods=["POST"]),
             Route("/t/{slug}/press", self._press, methods=["POST"]),
             Route("/t/{slug}/events", self._events),
+            Route("/t/{slug}/files/{message}", self._file),
             Route("/threads", self._begin, methods=["POST"]),
             Route("/papers/{paper_id:path}", self._paper),
             Mount("/static", StaticFiles(directory=Path(__file__).parent / "static")),
@@ -129,6 +130,19 @@ class Site:
                     with suppress(TimeoutError):
                         async with asyncio.timeout(self._look_again):
                             await news.wait()
+
+    async def _file(self, request: Request) -> Response:
+        """To be kept, never to be shown: what stands in it is not ours."""
+        message = _number(request.path_params["message"])
+        assert message is not None
+        async with self._database.read() as connection:
+            chat = _in_path(request, await chats.on_platform(connection, "web"))
+            found = await threads.file(connection, chat.id, message)
+        if found is None:
+            raise HTTPException(404)
+        name = re.sub(r"[^\w.-]", "_", found.name, flags=re.ASCII)
+        headers = {"Content-Disposition": f'attachment; filename="{name}"', "Cache-Control": "no-store"}
+        return PlainTextResponse(found.text, headers=headers)
 
     async def _paper(self, request: Request) -> Response:
         paper_id = PaperId(request.path_params["paper_id"])

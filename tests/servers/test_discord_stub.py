@@ -3,6 +3,7 @@
 import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from io import BytesIO
 from typing import Any
 
 import aiohttp
@@ -278,6 +279,13 @@ async def test_a_file_arrives_as_an_attachment(stub: DiscordStub, channel: disco
     path.write_text("@misc{}")
     sent = await channel.send("All of them", file=discord.File(path))
     assert [(each.filename, each.size) for each in sent.attachments] == [("papers.bib", 7)]
+    assert stub.uploads == {sent.attachments[0].id: b"@misc{}"}
+
+
+async def test_a_file_over_ten_megabytes_is_refused(stub: DiscordStub, channel: discord.TextChannel) -> None:
+    with pytest.raises(discord.HTTPException) as refused:
+        await channel.send(file=discord.File(BytesIO(b"x" * (10 * 2**20 + 1)), "large.bib"))
+    assert (refused.value.status, refused.value.code) == (413, 40005)
 
 
 async def test_acceptance_is_told_before_the_answer_leaves(stub: DiscordStub, channel: discord.TextChannel) -> None:

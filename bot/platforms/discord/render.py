@@ -19,6 +19,8 @@ Json = dict[str, Any]
 # No title, author list or TLDR comes near: with these even the longest card fits once its optional parts are gone.
 _LONGEST_LINE = 600
 _LONGEST_ASIDE = 200
+_FENCED = "```\n{}\n```"
+_CODE_ROOM = limits.CONTENT - len(_FENCED)
 
 _LINK = r"https?://[A-Za-z0-9-]+(?:\.[A-Za-z0-9-]+)+(?::\d+)?(?:[\w./?&=%+~:;,#@-]*[\w/&=%+~#-])?"
 _SIGN = re.compile(rf"(?P<link>{_LINK})|[\\*_~|`\[\]<>#]", re.ASCII)
@@ -47,6 +49,7 @@ def _parts(reply: Reply) -> Iterator[_Part]:
     title = _line(reply.title, limits.EMBED_TITLE)
     header = _joined("\n", [_bold(title), escaped(plain(reply.text))])
     yield from (_Part(content=piece) for piece in split(header, limits.CONTENT))
+    yield from (_Part(content=_FENCED.format(piece)) for piece in split(_code(reply.code), _CODE_ROOM))
     yield from (
         _Part(embed=_embed(card), buttons=card.buttons, number=card.number) for card in reply.cards if not card.is_line
     )
@@ -56,6 +59,11 @@ def _parts(reply: Reply) -> Iterator[_Part]:
     if footer := _line(reply.footer, limits.CONTENT):
         yield _Part(embed={"description": footer})
     yield from (_Part(buttons=row) for row in _rows(reply.buttons))
+
+
+def _code(text: str) -> str:
+    """What stands in a block of code, which three backticks would end."""
+    return plain(text).replace("``", "`\u200b`")
 
 
 def _size(part: _Part) -> Size:

@@ -5,6 +5,7 @@ import json
 from collections.abc import Awaitable, Callable, Iterable, Iterator, Sequence
 from contextlib import AbstractAsyncContextManager, nullcontext
 from dataclasses import dataclass
+from io import BytesIO
 from typing import Any, cast
 
 import aiohttp
@@ -14,7 +15,7 @@ from discord import app_commands
 from discord.app_commands import locale_str
 from discord.http import Route
 
-from bot.cards.reply import Reply
+from bot.cards.reply import File, Reply
 from bot.clock import Clock
 from bot.commands.request import Incoming, Sender, always
 from bot.config import Discord
@@ -150,6 +151,8 @@ class DiscordUpdates(DiscordSender):
                 reply = await self._answer(incoming(interaction, text, action))
                 takes_its_place = not action or (reply is not None and reply.in_place)
                 await self._show(interaction, render(reply) if reply else [], takes_its_place=takes_its_place)
+                if reply and reply.file:
+                    await _send_file(interaction, reply.file)
         except (discord.DiscordException, aiohttp.ClientError) as error:
             log.warning("discord.not_answered", reason=str(error), text=text[:40], action=action)
         except Exception:
@@ -165,10 +168,8 @@ class DiscordUpdates(DiscordSender):
         """
         if not payloads and takes_its_place:
             await interaction.delete_original_response()
-        token: dict[str, Any] = {"webhook_id": interaction.application_id, "webhook_token": interaction.token}
-        follow_up = Route("POST", "/webhooks/{webhook_id}/{webhook_token}", **token)
-        original = Route("PATCH", "/webhooks/{webhook_id}/{webhook_token}/messages/@original", **token)
-        route = original if takes_its_place else follow_up
+        follow_up = _route("POST", interaction)
+        route = _route("PATCH", interaction, "/messages/@original") if takes_its_place else follow_up
         # discord.py would keep every View that it sends, for ever: buttons go out in the API's own form instead.
         http = interaction.client.http
         for payload in payloads:
@@ -240,6 +241,22 @@ class DiscordUpdates(DiscordSender):
     async def _welcomed(self, places: Iterable[Place]) -> None:
         for place in filter(may_write, places):
             await self._joined(str(place.id))
+
+
+def _route(method: str, interaction: discord.Interaction, rest: str = "") -> Route:
+    token: dict[str, Any] = {"webhook_id": interaction.application_id, "webhook_token": interaction.token}
+    return Route(method, f"/webhooks/{{webhook_id}}/{{webhook_token}}{rest}", **token)
+
+
+async def _send_file(interaction: discord.Interaction, file: File) -> None:
+    """A follow-up that is a file: https://discord.com/developers/docs/reference#uploading-files."""
+    body = {"attachments": [{"id": 0, "filename": file.name}], "allowed_mentions": {"parse": []}}
+    upload = discord.File(BytesIO(file.text.encode()), file.name)
+    form: list[dict[str, Any]] = [
+        {"name": "payload_json", "value": json.dumps(body)},
+        {"name": "files[0]", "value": upload.fp, "filename": file.name, "content_type": "text/plain; charset=utf-8"},
+    ]
+    await interaction.client.http.request(_route("POST", interaction), form=form, files=[upload])
 
 
 async def _acknowledged(interaction: discord.Interaction, *, thinking: bool) -> bool:

@@ -18,6 +18,8 @@ BUTTON_LIMIT = 100
 """Buttons below one message, at most 8 in a row."""
 BUTTONS_A_ROW = 3
 """Ours: a phone shows no more labels side by side in full."""
+SIGNS_A_ROW = 5
+"""Likewise, of those that are a sign or a number."""
 
 GENERAL_TOPIC = 1
 """A forum's General topic, which is written to as if there were no topics."""

@@ -5,12 +5,12 @@ import re
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from html import escape, unescape
-from itertools import pairwise
+from itertools import groupby, pairwise
 
 from bot.cards.packing import Size, pack, utf16_length
 from bot.cards.plain import plain
 from bot.cards.reply import Button, Card, Reply
-from bot.platforms.telegram.limits import BUTTON_LIMIT, BUTTONS_A_ROW, ENTITY_LIMIT, TEXT_LIMIT
+from bot.platforms.telegram.limits import BUTTON_LIMIT, BUTTONS_A_ROW, ENTITY_LIMIT, SIGNS_A_ROW, TEXT_LIMIT
 
 WORD_JOINER = "\u2060"
 """Invisible. After a sign that Telegram would make a link of, it keeps the text a text."""
@@ -52,6 +52,7 @@ def visible(html: str) -> str:
 def _parts(reply: Reply) -> list[_Part]:
     parts = [
         *(_Part(html) for html in _opening(reply)),
+        *(_Part(f"<pre>{escape(piece)}</pre>") for piece in _split(plain(reply.code), TEXT_LIMIT)),
         *(_Part(_card(card), card) for card in reply.cards),
         *(_Part(escape(piece)) for piece in _split(_said(reply.footer), TEXT_LIMIT)),
     ]
@@ -73,12 +74,20 @@ def _payload(parts: list[_Part]) -> str:
         for button in card.buttons
     ]
     rows = [pressed[start : start + BUTTONS_A_ROW] for start in range(0, len(pressed), BUTTONS_A_ROW)]
-    rows += [[button] for part in parts for button in part.buttons]
+    rows += [row for part in parts for row in _rows(part.buttons)]
     content = {
         "text": _joined(parts),
         "buttons": [[{"label": plain(button.label), "action": button.action} for button in row] for row in rows],
     }
     return json.dumps(content, ensure_ascii=False)
+
+
+def _rows(buttons: tuple[Button, ...]) -> Iterator[list[Button]]:
+    """Each has a row of its own, but for signs and numbers, of which several stand side by side."""
+    for is_sign, run in groupby(buttons, lambda button: not any(map(str.isalpha, button.label))):
+        some = list(run)
+        beside = SIGNS_A_ROW if is_sign else 1
+        yield from (some[start : start + beside] for start in range(0, len(some), beside))
 
 
 def _joined(parts: list[_Part]) -> str:

@@ -5,7 +5,7 @@ from datetime import datetime, timedelta
 from typing import Any
 
 import structlog
-from telegram import Bot
+from telegram import Bot, InputFile
 from telegram.constants import ParseMode
 from telegram.error import (
     BadRequest,
@@ -19,6 +19,7 @@ from telegram.error import (
     TelegramError,
 )
 
+from bot.cards.reply import File
 from bot.config import Telegram
 from bot.delivery.port import Gone, Instead, Moved, Outcome, Refused, Sent, Shut, Uncertain, Wait
 from bot.platforms.telegram.instead import as_plain, in_parts
@@ -88,10 +89,10 @@ async def post(bot: Bot, address: str, payload: str, *, is_paid: bool = False) -
 
 async def _send(bot: Bot, address: str, payload: str, *, is_paid: bool) -> str:
     """The message's id. Raises TelegramError, and ValueError or KeyError for what is no payload of ours."""
-    chat, _, topic = address.partition(":")
+    chat, topic = _place(address)
     parameters = {
-        "chat_id": int(chat),
-        "message_thread_id": int(topic) if topic and int(topic) != GENERAL_TOPIC else None,
+        "chat_id": chat,
+        "message_thread_id": topic,
         "allow_paid_broadcast": is_paid or None,
         **_content(payload),
     }
@@ -101,6 +102,13 @@ async def _send(bot: Bot, address: str, payload: str, *, is_paid: bool) -> str:
     return str(answer["message_id"])
 
 
+async def post_file(bot: Bot, address: str, file: File, *, is_paid: bool = False) -> None:
+    """Send a file to `chat` or `chat:topic`. Raises TelegramError. https://core.telegram.org/bots/api#senddocument"""
+    chat, topic = _place(address)
+    document = InputFile(file.text.encode(), filename=file.name)
+    await bot.send_document(chat, document, message_thread_id=topic, allow_paid_broadcast=is_paid or None)
+
+
 async def replace(bot: Bot, chat: int, message: int, payload: str) -> None:
     """Put a payload in a message's place; that it says so already is fine. Raises TelegramError."""
     try:
@@ -108,6 +116,12 @@ async def replace(bot: Bot, chat: int, message: int, payload: str) -> None:
     except BadRequest as error:
         if not _says(error, _UNCHANGED):
             raise
+
+
+def _place(address: str) -> tuple[int, int | None]:
+    """The chat and the topic as Telegram is told them."""
+    chat, _, topic = address.partition(":")
+    return int(chat), int(topic) if topic and int(topic) != GENERAL_TOPIC else None
 
 
 def _content(payload: str) -> dict[str, Any]:

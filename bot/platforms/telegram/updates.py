@@ -23,7 +23,7 @@ from bot.platforms.telegram import webhook
 from bot.platforms.telegram.incoming import incoming_of
 from bot.platforms.telegram.render import render
 from bot.platforms.telegram.request import AiohttpRequest
-from bot.platforms.telegram.send import UNTIL_REPAIRED, pause, post, replace
+from bot.platforms.telegram.send import UNTIL_REPAIRED, pause, post, post_file, replace
 
 LONG_POLL = timedelta(seconds=30)
 FIRST_RETRY = timedelta(seconds=1)
@@ -242,7 +242,7 @@ class TelegramUpdates:
 
     async def _replaced(self, pressed: CallbackQuery | None, reply: Reply) -> bool:
         """Put an answer in the place of the message whose button was pressed; False where that cannot be."""
-        if pressed is None or pressed.message is None or not reply.in_place:
+        if pressed is None or pressed.message is None or not reply.in_place or reply.file:
             return False
         payloads = render(reply)
         if len(payloads) != 1:
@@ -257,16 +257,19 @@ class TelegramUpdates:
         return True
 
     async def _reply(self, address: str, reply: Reply) -> None:
-        for payload in render(reply):
+        bot, is_paid = self._application.bot, self._settings.paid_broadcast
+        sends = [partial(post, bot, address, payload, is_paid=is_paid) for payload in render(reply)]
+        if reply.file:
+            sends.append(partial(post_file, bot, address, reply.file, is_paid=is_paid))
+        for send in sends:
             try:
                 async with self._turn(address):
-                    await self._post(address, payload)
+                    await self._patiently(send)
             except TelegramError as error:
                 log.warning("telegram.reply_lost", address=address, reason=error.message)
                 return
 
-    async def _post(self, address: str, payload: str) -> None:
-        send = partial(post, self._application.bot, address, payload, is_paid=self._settings.paid_broadcast)
+    async def _patiently(self, send: Callable[[], Awaitable[None]]) -> None:
         try:
             await send()
         except RetryAfter as error:

@@ -75,14 +75,16 @@ class WebChat:
         reply = await answer()
         if reply is not None:
             async with self._database.write() as connection:
-                for number, payload in enumerate(render(reply)):
-                    await threads.say(connection, chat.id, "bot", f"{key}:{number}", payload, self._clock.now())
+                payloads = render(reply)
+                for number, payload in enumerate(payloads, 1):
+                    file = reply.file if number == len(payloads) else None
+                    await threads.say(connection, chat.id, "bot", f"{key}:{number}", payload, self._clock.now(), file)
             self._listeners.wake(chat.id)
         return said
 
     async def _replaced(self, chat: Chat, message: int, reply: Reply) -> Said | None:
         payloads = render(reply)
-        if len(payloads) != 1:
+        if len(payloads) != 1 or reply.file:
             return None
         async with self._database.write() as connection:
             return await threads.replace(connection, chat.id, message, payloads[0])

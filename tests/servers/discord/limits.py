@@ -12,6 +12,9 @@ CONTENT = 2_000
 EMBEDS, EMBEDS_TEXT = 10, 6_000
 NONCE = 25
 HISTORY = 100
+# https://docs.discord.com/developers/reference#uploading-files
+FILES, FILE_BYTES = 10, 10 * 2**20
+"""Of a message, and of each: what servers without boosts and direct messages take."""
 # https://docs.discord.com/developers/components/reference
 ROWS, BUTTONS, LABEL, CUSTOM_ID, BUTTON_URL = 5, 5, 80, 100, 512
 COMPONENTS, COMPONENTS_TEXT = 40, 4_000
@@ -58,6 +61,7 @@ FAILURES: Mapping[int, tuple[int, str]] = {
     10015: (404, "Unknown Webhook"),
     10062: (404, "Unknown interaction"),
     10063: (404, "Unknown application command"),
+    40005: (413, "Request entity too large"),
     40003: (403, "You are opening direct messages too fast"),
     40060: (400, "Interaction has already been acknowledged"),
     40067: (400, "A tag is required to create a forum post in this channel"),

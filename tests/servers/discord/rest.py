@@ -5,7 +5,8 @@ import json
 from aiohttp import web
 
 from .door import NO_CONTENT, Door, json_answer
-from .limits import SEND_IN_THREADS, THREADS, VIEW, Json, RefusalError
+from .limits import FILE_BYTES, SEND_IN_THREADS, THREADS, VIEW, Json, RefusalError
+from .validation import check_files
 from .world import Channel
 
 
@@ -20,20 +21,23 @@ class Rest(Door):
             body: Json = json.loads(str(form.get("payload_json", "{}")))
         except (json.JSONDecodeError, TypeError, ValueError) as error:
             raise RefusalError(50109) from error
-        files = [part for part in form.values() if isinstance(part, web.FileField)]
+        files = {name: part for name, part in form.items() if isinstance(part, web.FileField)}
         holder = body.get("data", body) if "/interactions/" in request.path else body
         if files:
-            holder["attachments"] = [self._attachment(part) for part in files]
+            check_files(list(files), holder.get("attachments"))
+            holder["attachments"] = [self._attachment(part) for part in files.values()]
         return body
 
     def _attachment(self, part: web.FileField) -> Json:
         attachment_id = self._snowflake()
+        self.uploads[attachment_id] = part.file.read()
+        if len(self.uploads[attachment_id]) > FILE_BYTES:
+            raise RefusalError(40005)
         url = f"{self.url}/attachments/{attachment_id}/{part.filename}"
-        size = part.file.seek(0, 2)
         return {
             "id": str(attachment_id),
             "filename": part.filename,
-            "size": size,
+            "size": len(self.uploads[attachment_id]),
             "url": url,
             "proxy_url": url,
             "content_type": part.content_type,

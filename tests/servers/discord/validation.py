@@ -1,5 +1,6 @@
 """What Discord objects to in a form: each rule yields what it finds wrong."""
 
+import re
 from collections.abc import Iterable, Iterator
 from itertools import pairwise
 from typing import Any
@@ -19,6 +20,7 @@ from .limits import (
     CUSTOM_ID,
     EMBEDS,
     EMBEDS_TEXT,
+    FILES,
     LABEL,
     LOCALE,
     NONCE,
@@ -233,6 +235,21 @@ def check_message(body: Json, prefix: str = "") -> None:
     texts = shown_texts(body.get("components") or [])
     if sum(len(text.encode()) + 12 for text in texts) > COMPONENTS_BYTES:
         raise RefusalError(500)
+
+
+def check_files(names: list[str], attachments: list[Json] | None) -> None:
+    """Raise the RefusalError for files that are too many, or not those that `attachments` speaks of by their number.
+
+    https://docs.discord.com/developers/reference#uploading-files
+    """
+    spoken_of = {f"files[{each['id']}]" for each in attachments or []}
+    wrongs = list(length_errors("attachments", names, FILES))
+    if strange := [name for name in names if not re.fullmatch(r"files\[\d\]|file", name)]:
+        wrongs.append(("files", "BASE_TYPE_BAD", f"{strange[0]} names no file."))
+    if attachments and spoken_of - set(names):
+        wrongs.append(("attachments.0.id", "ATTACHMENT_NOT_FOUND", "There is no such file in the request."))
+    if errors := error_tree(wrongs):
+        raise RefusalError(50035, errors)
 
 
 def _words(path: str, key: str, holder: Json, most: int, named: bool) -> Iterator[Wrong]:

@@ -159,6 +159,8 @@ class World(Stub):
         self.on_accept: Callable[[Message], None] | None = None
         self.calls: list[Call] = []
         self.messages: list[Message] = []
+        self.uploads: dict[int, bytes] = {}
+        """What was uploaded, by the attachment's id."""
         self.violations: list[str] = []
         self.http_429 = 0
         self.commands: dict[int | None, list[Json]] = {}

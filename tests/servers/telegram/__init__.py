@@ -9,7 +9,7 @@ from .faults import ALL_FAULTS
 from .lean import LeanTelegramStub
 from .limits import PER_GROUP_MINUTE, PER_SECOND, PER_SECOND_PAID, TOKEN
 from .server import TelegramStub
-from .world import Call, Message
+from .world import Call, Document, Message
 
 __all__ = [
     "ALL_FAULTS",
@@ -18,6 +18,7 @@ __all__ = [
     "PER_SECOND_PAID",
     "TOKEN",
     "Call",
+    "Document",
     "LeanTelegramStub",
     "Message",
     "TelegramStub",

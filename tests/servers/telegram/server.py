@@ -19,6 +19,7 @@ from .limits import (
     CALLBACK_DATA_BYTES,
     COMMAND_LIMIT,
     ENTITY_LIMIT,
+    FILE_LIMIT,
     ROW_LIMIT,
     TEXT_LIMIT,
     TOKEN,
@@ -26,7 +27,7 @@ from .limits import (
 )
 from .texts import PARSE_MODES, Json, parsed, trimmed, units
 from .updates import Refused, bad
-from .world import Call, Message, World
+from .world import Call, Document, Message, World
 
 _PAGE = "<html>\r\n<head><title>{title}</title></head>\r\n<body>\r\n</body>\r\n</html>\r\n"
 _PLAIN_PARAMS = {
@@ -51,6 +52,8 @@ class TelegramStub(World):
         self.calls: list[Call] = []
         self.messages: list[Message] = []
         """Every message that was accepted, as it was sent."""
+        self.documents: list[Document] = []
+        """Every file that was accepted."""
         self.accepted = 0
         self.shown: dict[tuple[int, int], Message] = {}
         """What chats show of the bot now, by (chat id, message id): edits applied, deleted messages gone."""
@@ -239,10 +242,7 @@ class TelegramStub(World):
 
     async def _send_message(self, params: Json) -> Json:
         chat = self._chat(params)
-        thread = params.get("message_thread_id")
-        # The General topic has the id 1 and is written to without it.
-        if thread is not None and (thread == 1 or thread not in self._topics[chat["id"]]):
-            raise bad("message thread not found")
+        thread = self._thread(chat, params)
         reply = params.get("reply_parameters", {})
         replied = (chat["id"], reply.get("message_id", 0))
         if reply and replied not in self._history and not reply.get("allow_sending_without_reply"):
@@ -259,11 +259,27 @@ class TelegramStub(World):
 
     async def _send_document(self, params: Json) -> Json:
         chat, file = self._chat(params), params.get("document")
+        thread = self._thread(chat, params)
         if not isinstance(file, web.FileField):
             raise bad("there is no document in the request")
-        message = self._new_message(chat["id"], "", [], None) | {"from": self.me}
-        name, size = file.filename, len(file.file.read())
-        return message | {"document": {"file_id": name, "file_unique_id": name, "file_name": name, "file_size": size}}
+        name, content = file.filename, file.file.read()
+        if not content:
+            raise bad("file must be non-empty")
+        if len(content) > FILE_LIMIT:
+            raise Refused(413, "Request Entity Too Large")
+        self._keep_pace(chat, params)
+        self.documents.append(Document(self.now(), chat["id"], name, content, thread))
+        self._news.set()
+        message = self._new_message(chat["id"], "", [], thread) | {"from": self.me}
+        about = {"file_id": name, "file_unique_id": name, "file_name": name, "file_size": len(content)}
+        return message | {"document": about}
+
+    def _thread(self, chat: Json, params: Json) -> int | None:
+        thread: int | None = params.get("message_thread_id")
+        # The General topic has the id 1 and is written to without it.
+        if thread is not None and (thread == 1 or thread not in self._topics[chat["id"]]):
+            raise bad("message thread not found")
+        return thread
 
     def _accept(self, message: Message) -> None:
         self.accepted += 1

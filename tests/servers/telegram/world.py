@@ -61,6 +61,17 @@ class Message:
     thread: int | None = None
 
 
+@dataclass(frozen=True, slots=True)
+class Document:
+    """A file that the bot sent."""
+
+    at: float
+    chat_id: int
+    name: str
+    content: bytes
+    thread: int | None = None
+
+
 class World(Updates):
     """One bot, @paperwire_test_bot, among the chats and people that the test makes."""
 

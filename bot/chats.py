@@ -20,6 +20,9 @@ LARGEST_CAP = 1000
 
 EVERY_DAY = frozenset(range(7))
 
+UNTIL_RESUMED = datetime(9000, 1, 1, tzinfo=UTC)
+"""The end of a pause that has none: it lasts until somebody ends it."""
+
 
 @dataclass(frozen=True, slots=True)
 class Preferences:
@@ -49,7 +52,7 @@ class Preferences:
 class Chat:
     """One destination. `address` is the platform's own name for it: a chat id, a channel id, a thread's name.
 
-    `shut`: how often in a row it could not be written to.
+    `shut`: how often in a row it could not be written to. `paused_until`: before that nothing comes unasked.
     """
 
     id: int
@@ -64,16 +67,22 @@ class Chat:
     shut: int = 0
     next_digest_at: datetime | None = None
     last_digest_day: date | None = None
+    paused_until: datetime | None = None
+
+    def is_paused(self, now: datetime) -> bool:
+        """Whether nothing may come unasked at this instant."""
+        return self.paused_until is not None and self.paused_until > now
 
 
 @dataclass(frozen=True, slots=True)
 class Subscription:
-    """A Chat's Interest. It owes the papers first seen at `since` or later (aware UTC)."""
+    """A Chat's Interest, since `made_at`. It owes the papers first seen at `since` or later (aware UTC)."""
 
     id: int
     chat_id: int
     interest: Interest
     since: datetime
+    made_at: datetime
 
 
 def next_digest_at(preferences: Preferences, after: datetime, last_day: date | None) -> datetime:

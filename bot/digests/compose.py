@@ -168,6 +168,12 @@ class Composer:
 
         return await self._make([chat.id], held_back, now)
 
+    async def owed(self, chat: Chat, now: datetime) -> int:
+        """How many papers a chat is owed at this instant; nothing is written."""
+        async with self._database.read() as connection:
+            (plan,) = await self._owed(connection, [chat], "daily", Known())
+        return plan.selection.choice.receipt.matched
+
     async def preview(self, chat: Chat, now: datetime) -> Reply:
         """What the chat's digest would be at this instant; nothing is written."""
         async with self._database.read() as connection:

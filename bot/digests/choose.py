@@ -75,7 +75,7 @@ def _counts_from(subscription: Subscription, last: datetime | None) -> datetime:
     Nothing older is looked at, so that what was subscribed to long ago is alike whenever that was; but one that was
     made after that digest may reach further back.
     """
-    if last is None or subscription.made_at > last:
+    if last is None or subscription.made_at >= last:
         return subscription.since
     return max(subscription.since, last - OVERLAP)
 

@@ -139,7 +139,7 @@ class DiscordUpdates(DiscordSender):
         async def with_file(
             interaction: discord.Interaction, argument: str = "", file: discord.Attachment | None = None
         ) -> None:
-            fetched = partial(fetch, file, self._settings.api_url) if file else None
+            fetched = partial(fetch, file.url, file.size, self._settings.api_url) if file else None
             await self._respond(interaction, text=f"/{command.name} {argument}".strip(), file=fetched)
 
         hint = locale_str(command.argument_english or "…", chinese=command.argument_chinese)

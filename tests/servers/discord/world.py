@@ -160,6 +160,8 @@ class World(Stub):
         self.calls: list[Call] = []
         self.messages: list[Message] = []
         self.violations: list[str] = []
+        self.files: dict[str, bytes] = {}
+        """The attachments that people sent, by their ids."""
         self.http_429 = 0
         self.commands: dict[int | None, list[Json]] = {}
         self._guilds: dict[int, Guild] = {}

@@ -17,6 +17,8 @@ ROW_LIMIT = 8
 COMMAND_LIMIT = 100
 SECRET_LIMIT = 256
 MOST_CONNECTIONS = 100
+DOWNLOAD_LIMIT = 20 * 2**20
+"""Bytes of a file that a bot can fetch: https://core.telegram.org/bots/api#getfile"""
 
 PER_SECOND = 30
 PER_SECOND_PAID = 1_000

@@ -1,6 +1,6 @@
 """A pause: nothing comes unasked, all is gathered, and afterwards it goes on by itself or as its people like."""
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
 from dataclasses import replace
 from datetime import UTC, datetime, time, timedelta
 from pathlib import Path
@@ -9,8 +9,12 @@ import pytest
 
 from bot.chats import UNTIL_RESUMED, Preferences, next_digest_at
 from bot.commands.pausing import pause_until
+from bot.digests.compose import Composer
+from bot.metrics import Metrics
+from bot.papers import Paper, PaperId
 from bot.storage import chats, outbox
 from bot.storage.database import Database
+from bot.summary import Summary
 from tests.builders import MONDAY, a_chat, a_paper, announce
 from tests.room import Person, Room, a_room, as_read, says
 
@@ -113,6 +117,24 @@ async def test_a_digest_that_was_overdue_waits_too(any_database: Database) -> No
         assert await chats.due(connection, late, ["web"]) == []
         resumed = await chats.pause(connection, chat.id, None, late)
     assert resumed.next_digest_at == next_digest_at(chat.preferences, late, None)
+
+
+async def test_a_digest_that_is_being_written_when_the_pause_begins_is_not_sent(room: Room) -> None:
+    person, other = await room.person("cs.CL"), await room.person("cs.CL", address="other")
+    await announce(room.database, room.clock.turn(hours=1), a_paper(1, "cs.CL"))
+
+    async def pause_meanwhile(papers: Sequence[Paper]) -> dict[PaperId, Summary]:
+        if not (await room.chat(person)).is_paused(room.clock.now()):
+            await person.reads("/pause 7d")
+        return await room.services.summarise(papers)
+
+    composer = Composer(room.database, pause_meanwhile, room.services.renders, ("cs.CL",), Metrics())
+    await composer.tick(room.clock.turn(days=1))
+    async with room.database.read() as connection:
+        queues = await outbox.queues(
+            connection, [(await room.chat(each)).id for each in (person, other)], room.clock.now()
+        )
+    assert [(chat.address, len(queue)) for chat, queue in queues] == [("papers", 0), ("other", 1)]
 
 
 async def test_what_was_on_its_way_waits_for_the_end(room: Room) -> None:

@@ -70,10 +70,10 @@ COMMANDS = (
     Command("paper", reading.paper, takes="paper"),
     Command("settings", settings.settings, Permission.ADMIN, takes="setting", free_to_read=True),
     Command("status", status.status),
-    Command("pause", pausing.pause, Permission.ADMIN, takes="pause"),
+    Command("pause", pausing.pause, Permission.ADMIN, takes="duration"),
     Command("resume", pausing.resume, Permission.ADMIN),
     Command("export", moving.export),
-    Command("import", moving.import_, Permission.ADMIN, takes="export", free_to_read=True, takes_file=True),
+    Command("import", moving.import_, Permission.ADMIN, takes="text", free_to_read=True, takes_file=True),
     Command("forget", forgetting.forget, Permission.ADMIN),
 )
 """Every command, in the order in which `/help` tells them."""

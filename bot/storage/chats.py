@@ -299,6 +299,12 @@ def _served() -> sa.ColumnElement[bool]:
     return sa.and_(chats.c.access == "allowed", chats.c.inactive_because.is_(None))
 
 
+async def any_paused(connection: AsyncConnection, chat_ids: Collection[int], now: datetime) -> bool:
+    """Whether nothing may come unasked to one of these chats."""
+    query = sa.select(sa.exists().where(chats.c.id.in_(chat_ids), chats.c.paused_until > now))
+    return bool((await connection.execute(query)).scalar_one())
+
+
 async def subscribe(
     connection: AsyncConnection, chat: Chat, interest: Interest, now: datetime, since: datetime | None = None
 ) -> bool:

@@ -8,6 +8,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from bot.chats import Chat
 from bot.storage import outbox
 from bot.storage.chats import at
+from bot.storage.dialect import is_among
 from bot.storage.tables import chats, digest_papers, digests, messages, operators, payloads
 
 OF_A_PERSON = (operators,)
@@ -30,15 +31,16 @@ async def forget(connection: AsyncConnection, chat: Chat, user_id: str) -> bool:
     Texts that others may have been sent as well are dropped with the next housekeeping, if nobody is still to get them.
     """
     await outbox.void(connection, messages.c.chat_id == chat.id, "the chat is forgotten")
-    in_flight = sa.exists().where(messages.c.chat_id == chat.id, messages.c.state == "sending")
+    in_flight = sa.exists().where(messages.c.chat_id == chat.id, messages.c.state == sa.literal_column("'sending'"))
     if (await connection.execute(sa.select(in_flight))).scalar_one():
         return False
-    await _forget_messages(connection, messages.c.chat_id == chat.id)
+    which = messages.c.chat_id == chat.id
     place = chat.address.partition(":")[0]
     if not [each for each in await at(connection, chat.platform, place) if each.id != chat.id]:
         # What operators were told when it asked to be let in; it may ask again.
         asked = messages.c.key.startswith(f"access-{chat.platform}-{place}-", autoescape=True)
-        await _forget_messages(connection, sa.and_(asked, messages.c.state != "sending"))
+        which |= sa.and_(asked, messages.c.state != "sending")
+    await _forget_messages(connection, which)
     for table in OF_A_PERSON:
         mine = (table.c.platform == chat.platform, table.c.user_id == user_id)
         await connection.execute(sa.delete(table).where(*mine))
@@ -49,6 +51,8 @@ async def forget(connection: AsyncConnection, chat: Chat, user_id: str) -> bool:
 
 
 async def _forget_messages(connection: AsyncConnection, which: sa.ColumnElement[bool]) -> None:
-    texts = sa.select(messages.c.payload_id).where(which, messages.c.payload_id.is_not(None))
-    await connection.execute(sa.update(payloads).where(payloads.c.id.in_(texts)).values(used_at=_LONG_AGO))
-    await connection.execute(sa.delete(messages).where(which))
+    found = (await connection.execute(sa.select(messages.c.id, messages.c.payload_id).where(which))).all()
+    name = connection.dialect.name
+    texts = [row.payload_id for row in found if row.payload_id is not None]
+    await connection.execute(sa.update(payloads).where(is_among(payloads.c.id, name, texts)).values(used_at=_LONG_AGO))
+    await connection.execute(sa.delete(messages).where(is_among(messages.c.id, name, [row.id for row in found])))

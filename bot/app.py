@@ -339,6 +339,7 @@ class App:
                     if each.takes
                     else ()
                 ),
+                *((english("argument.file"), chinese("argument.file")) if each.takes_file else ()),
             )
             for each in COMMANDS
         ]

@@ -23,6 +23,9 @@ EVERY_DAY = frozenset(range(7))
 LATEST = TimeOfDay(16, 0)
 """In US/Eastern: what is not announced by then will not be on that day, and whoever wants it soon waits no longer."""
 
+UNTIL_RESUMED = datetime(9000, 1, 1, tzinfo=UTC)
+"""The end of a pause that has none: it lasts until somebody ends it."""
+
 
 @dataclass(frozen=True, slots=True)
 class Preferences:
@@ -54,7 +57,7 @@ class Preferences:
 class Chat:
     """One destination. `address` is the platform's own name for it: a chat id, a channel id, a thread's name.
 
-    `shut`: how often in a row it could not be written to.
+    `shut`: how often in a row it could not be written to. `paused_until`: before that nothing comes unasked.
     """
 
     id: int
@@ -69,16 +72,22 @@ class Chat:
     shut: int = 0
     next_digest_at: datetime | None = None
     last_digest_day: date | None = None
+    paused_until: datetime | None = None
+
+    def is_paused(self, now: datetime) -> bool:
+        """Whether nothing may come unasked at this instant."""
+        return self.paused_until is not None and self.paused_until > now
 
 
 @dataclass(frozen=True, slots=True)
 class Subscription:
-    """A Chat's Interest. It owes the papers first seen at `since` or later (aware UTC)."""
+    """A Chat's Interest, since `made_at`. It owes the papers first seen at `since` or later (aware UTC)."""
 
     id: int
     chat_id: int
     interest: Interest
     since: datetime
+    made_at: datetime
 
 
 def next_digest_at(preferences: Preferences, after: datetime, last_day: date | None) -> datetime:

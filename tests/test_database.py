@@ -6,12 +6,16 @@ import subprocess
 import sys
 from collections.abc import Awaitable, Callable
 from pathlib import Path
+from typing import Any
 
 import pytest
 import sqlalchemy as sa
+from alembic import command
+from alembic.config import Config
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from bot.storage import attempts, digests, outbox
+from bot import storage
+from bot.storage import attempts, chats, digests, outbox
 from bot.storage.database import Database, DatabaseError, explain, open_database
 from bot.storage.tables import messages, metadata
 from tests.builders import MONDAY, a_chat
@@ -83,13 +87,58 @@ async def test_a_database_of_the_first_release_opens_in_this_one(tmp_path: Path)
     connection.close()
     database = await open_database(url(tmp_path / "old.db"))
     async with database.read() as read:
-        from bot.storage import chats
-
         (chat,) = await chats.everyone(read)
         (subscription,) = await chats.subscriptions_of(read, chat.id)
     await database.close()
     assert (chat.platform, chat.preferences.zone) == ("telegram", "Asia/Shanghai")
     assert str(subscription.interest) == "cs.CV+cs.CL -cs.RO"
+
+
+async def test_numbering_a_database_anew_loses_no_row_and_nothing_that_refers_to_one(tmp_path: Path) -> None:
+    engine = sa.create_engine(url(tmp_path / "old.db"))
+    with engine.connect() as connection:
+        migrate_to("0006", connection)
+        for table, row in OLD_ROWS.items():
+            connection.execute(sa.insert(metadata.tables[table]), row)
+        connection.commit()
+    engine.dispose()
+    with sqlite3.connect(tmp_path / "old.db") as left:
+        left.execute("CREATE TABLE _alembic_tmp_digests (id INTEGER)")  # by an attempt that was killed
+    left.close()
+    database = await open_database(url(tmp_path / "old.db"))
+    async with database.read() as read:
+        for table in OLD_ROWS:
+            count = sa.select(sa.func.count()).select_from(metadata.tables[table])
+            assert (await read.execute(count)).scalar_one() == 1, table
+        assert (await read.execute(sa.text("PRAGMA foreign_key_check"))).all() == []
+        (chat,) = await chats.everyone(read)
+        (subscription,) = await chats.subscriptions_of(read, chat.id)
+    await database.close()
+    assert (chat.paused_until, subscription.made_at) == (None, MONDAY)
+
+
+def migrate_to(revision: str, connection: sa.Connection) -> None:
+    config = Config()
+    config.set_main_option("script_location", str(Path(storage.__file__).parent / "migrations"))
+    config.attributes["connection"] = connection
+    command.upgrade(config, revision)
+
+
+_CHAT = {"platform": "web", "address": "home", "title": "Home", "is_group": False, "time": MONDAY.time(), "zone": "UTC"}
+_PAPER = {"id": "2603.00001", "version": 1, "title": "T", "abstract": "A", "authors": [], "categories": ["cs.CL"]}
+_DIGEST = {"chat_id": 1, "occasion": "daily", "local_day": MONDAY.date(), "composed_at": MONDAY, "announced": 1}
+OLD_ROWS: dict[str, dict[str, Any]] = {
+    "chats": _CHAT | {"id": 1, "language": "en", "cap": 12, "access": "allowed", "created_at": MONDAY},
+    "subscriptions": {"id": 1, "chat_id": 1, "query": "cs.CL", "since": MONDAY},
+    "papers": _PAPER | {"withdrawn": False, "updated_at": MONDAY},
+    "digests": _DIGEST | {"id": 1, "matched": 1, "shown": 1, "held": 0},
+    "digest_papers": {"chat_id": 1, "paper_id": "2603.00001", "digest_id": 1, "position": 0, "held": False},
+    "payloads": {"id": 1, "checksum": "c", "content": "text", "used_at": MONDAY},
+    "messages": {"id": 1, "chat_id": 1, "digest_id": 1, "key": "d1-0", "payload_id": 1, "state": "pending"}
+    | {"not_before": MONDAY, "created_at": MONDAY},
+    "operators": {"platform": "web", "user_id": "local", "chat_id": 1},
+    "web_messages": {"id": 1, "chat_id": 1, "author": "bot", "key": "k", "html": "<p></p>", "at": MONDAY},
+}
 
 
 @pytest.mark.parametrize(
@@ -248,8 +297,6 @@ async def test_a_full_disk_loses_nothing_that_was_stored(tmp_path: Path) -> None
     await database.close()
     database = await open_database(url(tmp_path / "full.db"))
     async with database.read() as connection:
-        from bot.storage import chats
-
         assert await chats.get(connection, chat.id) == chat
     await database.close()
 

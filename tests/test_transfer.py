@@ -159,10 +159,14 @@ ROWS: dict[str, list[dict[str, Any]]] = {
             "next_digest_at": INSTANT,
             "last_digest_day": date(2026, 2, 28),
             "created_at": INSTANT,
+            "paused_until": INSTANT,
         }
         for number, title, because in ((3, "A \0 chat", None), (41, "", "Forbidden: bot was kicked"))
     ],
-    "subscriptions": [{"id": 5, "chat_id": 41, "query": "cs.CV+cs.CL -cs.RO", "since": INSTANT}],
+    "subscriptions": [
+        {"id": 5, "chat_id": 41, "query": "cs.CV+cs.CL -cs.RO", "since": INSTANT, "made_at": INSTANT},
+    ],
+    "imports": [{"id": 6, "chat_id": 41, "content": 'paperwire = 1\nsubscriptions = ["cs.CL"]\n', "at": INSTANT}],
     "digests": [
         {
             "id": 9,

@@ -16,12 +16,13 @@ from bot.clock import WallClock
 from bot.commands.request import LONGEST_TEXT, Incoming
 from bot.config import Web
 from bot.delivery.port import Gone, Sent, Wait
+from bot.locales import phrases_of
 from bot.metrics import Metrics, Snapshot
 from bot.papers import Paper, PaperId
 from bot.platforms.webchat.render import render
 from bot.platforms.webchat.send import Listeners, WebChatPlatform
 from bot.platforms.webchat.updates import WebChat, slug_of
-from bot.storage import chats, papers
+from bot.storage import chats, forgetting, papers
 from bot.storage.database import Database
 from bot.web.operations import Operations
 from bot.web.server import WebServer, build_web
@@ -219,6 +220,37 @@ async def test_a_text_that_is_too_long_is_refused_before_anything_is_stored(worl
 async def test_a_text_of_the_greatest_length_is_heard_in_chinese_too(world: World) -> None:
     await world.say("长" * LONGEST_TEXT)
     assert await world.messages() == ["长" * LONGEST_TEXT, "heard " + "长" * LONGEST_TEXT]
+
+
+async def test_a_file_may_be_pasted_behind_import_and_is_shown_in_part(tmp_path: Path) -> None:
+    heard: list[str] = []
+
+    async def hear(incoming: Incoming) -> Reply | None:
+        heard.append(incoming.text)
+        return None
+
+    async with running(tmp_path, hear) as world:
+        text = "/import " + "a" * 10 * LONGEST_TEXT
+        await world.say(text)
+        assert heard == [text]
+        assert await world.messages() == [text[:LONGEST_TEXT]]
+
+
+@pytest.mark.parametrize("headers", [{}, {"X-Requested-With": "fetch"}])
+async def test_a_thread_that_was_forgotten_says_so_and_is_gone(tmp_path: Path, headers: dict[str, str]) -> None:
+    async def forget(incoming: Incoming) -> Reply | None:
+        async with world.database.write() as connection:
+            chat = await chats.find(connection, "web", incoming.address)
+            assert chat is not None
+            assert await forgetting.forget(connection, chat, incoming.sender.id)
+        return Reply("Gone.")
+
+    async with running(tmp_path, forget) as world:
+        answer = await world.browser.post("/t/home/press", data={"action": "forget:yes 1"}, headers=headers)
+        assert answer.status_code == 410
+        assert phrases_of("en")("forget.done") in answer.text
+        assert (await world.browser.get("/t/home")).status_code == 404
+        assert (await world.browser.get("/", follow_redirects=True)).status_code == 200
 
 
 async def test_a_reply_that_fails_leaves_what_was_said_and_an_apology(tmp_path: Path) -> None:

@@ -8,9 +8,9 @@ from datetime import datetime
 from bot.arxiv.client import ArxivClient
 from bot.arxiv.poll import FeedPoller
 from bot.cards.reply import Reply
-from bot.chats import Chat, Language, local_day
+from bot.chats import UNTIL_RESUMED, Chat, Language, local_day
 from bot.clock import Clock, Scheduler
-from bot.commands.request import Sender
+from bot.commands.request import Fetch, Sender
 from bot.config import Settings
 from bot.digests.compose import Composer, Renders, Summarise
 from bot.locales import CatalogueName, Phrases, phrases_of
@@ -64,7 +64,7 @@ class Services:
 
 @dataclass(frozen=True, slots=True)
 class Context:
-    """One command given in one chat."""
+    """One command given in one chat. `file` fetches the file that came with it, if one did."""
 
     services: Services
     chat: Chat
@@ -72,6 +72,7 @@ class Context:
     is_operator: bool
     argument: str
     now: datetime
+    file: Fetch | None = None
 
     @property
     def phrases(self) -> Phrases:
@@ -96,6 +97,8 @@ def spoken(language: Language, sender_language: str | None) -> CatalogueName:
 
 def local_time(chat: Chat, instant: datetime, now: datetime, phrases: Phrases) -> str:
     """An instant in a chat's zone: `09:00`, or with its day where that is not today."""
+    if instant >= UNTIL_RESUMED:
+        return phrases("pause.after_resume")
     local = instant.astimezone(chat.preferences.tz)
     clock = f"{local:%H:%M}"
     if local.date() == local_day(chat.preferences, now):

@@ -11,6 +11,9 @@ from bot.cards.reply import Reply
 from bot.chats import Chat
 from bot.commands import (
     access,
+    forgetting,
+    moving,
+    pausing,
     previewing,
     queries,
     reading,
@@ -23,7 +26,7 @@ from bot.commands import (
     why,
 )
 from bot.commands.context import Context, Services, spoken
-from bot.commands.request import LONGEST_TEXT, Incoming, Permission
+from bot.commands.request import Incoming, Permission, longest
 from bot.locales import phrases_of
 from bot.papers import find_paper_ids
 from bot.storage import chats
@@ -37,7 +40,7 @@ Run = Callable[[Context], Awaitable[Reply | None]]
 class Command:
     """Something that can be said. `takes`: its argument's name, if it has one.
 
-    `free_to_read`: without an argument it only shows something, so anyone may give it.
+    `free_to_read`: without an argument it only shows something, so anyone may give it. `takes_file`: a file, too.
     """
 
     name: str
@@ -46,6 +49,7 @@ class Command:
     takes: str = ""
     free_to_read: bool = False
     before_access: bool = False
+    takes_file: bool = False
 
 
 async def help_(context: Context) -> Reply:
@@ -74,6 +78,11 @@ COMMANDS = (
     Command("saved", saving.show_saved, takes="export"),
     Command("settings", settings.settings, Permission.ADMIN, takes="setting", free_to_read=True),
     Command("status", status.status),
+    Command("pause", pausing.pause, Permission.ADMIN, takes="duration"),
+    Command("resume", pausing.resume, Permission.ADMIN),
+    Command("export", moving.export),
+    Command("import", moving.import_, Permission.ADMIN, takes="text", free_to_read=True, takes_file=True),
+    Command("forget", forgetting.forget, Permission.ADMIN),
 )
 """Every command, in the order in which `/help` tells them."""
 
@@ -89,6 +98,9 @@ ACTIONS = (
     Command("subscribe", subscribing.subscribe, Permission.ADMIN),
     Command("set", settings.pressed, Permission.ADMIN),
     Command("return", returning.choose, Permission.ADMIN),
+    Command("export", moving.export),
+    Command("import", moving.choose, Permission.ADMIN),
+    Command("forget", forgetting.choose, Permission.ADMIN),
     Command("restored", returning.choose_after_restore, Permission.OPERATOR),
     Command("allow", access.allow, Permission.OPERATOR),
     Command("deny", access.deny, Permission.OPERATOR),
@@ -119,8 +131,8 @@ class Desk:
         if command is None and incoming.is_group:
             return None
         context = await self._context(incoming, argument)
-        if len(incoming.text) > LONGEST_TEXT:
-            return context.says("error.too_long", count=LONGEST_TEXT)
+        if len(incoming.text) > (most := longest(incoming.text)):
+            return context.says("error.too_long", count=most)
         if command is None:
             return context.says("error.unknown_command")
         if context.chat.access != "allowed" and not command.before_access:
@@ -140,7 +152,7 @@ class Desk:
         services, now = self._services, self._services.clock.now()
         chat = await self._meet(incoming)
         is_operator = await access.is_operator(services, incoming)
-        return Context(services, chat, incoming.sender, is_operator, argument, now)
+        return Context(services, chat, incoming.sender, is_operator, argument, now, incoming.file)
 
     async def _meet(self, incoming: Incoming) -> Chat:
         """The chat, as it is kept."""
@@ -176,6 +188,6 @@ class Desk:
             return None
         if command.permission is Permission.OPERATOR:
             return context.says("error.operators_only")
-        if command.free_to_read and not context.argument:
+        if command.free_to_read and not context.argument and context.file is None:
             return None
         return None if await context.sender.is_admin() else context.says("error.admins_only")

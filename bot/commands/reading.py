@@ -11,7 +11,7 @@ from bot.cards.reply import Button, Card, Reply, card_of
 from bot.commands.context import Context
 from bot.commands.status import arxiv_line, silence
 from bot.papers import BadPaperId, Paper, PaperId, find_paper_ids, is_sample, parse_paper_id
-from bot.storage import chats, papers, summaries
+from bot.storage import chats, outbox, papers, summaries
 from bot.summaries.model.prompt import VERSION as PROMPT_VERSION
 from bot.summary import Summary
 
@@ -40,7 +40,7 @@ async def digest(context: Context) -> Reply | None:
         await services.poller.refresh(wanted)
         shown = await services.composer.on_demand(chat, services.clock.now(), with_sample=chat.platform == "web")
     if shown:
-        services.scheduler.wake("deliver")
+        await _let_go(context)
         return None
     if trouble := await arxiv_line(context, wanted):
         return Reply(trouble)
@@ -59,8 +59,16 @@ async def more(context: Context) -> Reply | None:
     shown = await context.services.composer.more(context.chat, PaperId(context.argument), context.now)
     if not shown:
         return context.says("digest.no_more")
-    context.services.scheduler.wake("deliver")
+    await _let_go(context)
     return None
+
+
+async def _let_go(context: Context) -> None:
+    """Have what was asked for leave; in a pause what waits for its end comes along, as the order is kept."""
+    if context.chat.is_paused(context.now):
+        async with context.services.database.write() as connection:
+            await outbox.hold_back(connection, context.chat.id, context.now)
+    context.services.scheduler.wake("deliver")
 
 
 async def paper(context: Context) -> Reply:

@@ -3,11 +3,15 @@
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from enum import Enum, auto
+from typing import Literal
 
 from bot.chats import PlatformName
 
 LONGEST_TEXT = 4_000
 """Characters that a person may say at once."""
+
+LARGEST_FILE = 256 * 1024
+"""Bytes of a file that comes with a command, and characters of one that is pasted behind it."""
 
 
 IN_PLACE = ("set", "saved", "unsave", "find")
@@ -38,11 +42,39 @@ class Sender:
     is_admin: Callable[[], Awaitable[bool]] = always
 
 
+class NotFetchedError(Exception):
+    """A file cannot be had: it is too large, no text, or its platform did not give it."""
+
+    def __init__(self, why: Literal["too_large", "no_text", "not_fetched"]) -> None:
+        super().__init__(why)
+        self.why = why
+
+
+Fetch = Callable[[], Awaitable[str]]
+"""Gets a file's text. Raises NotFetchedError."""
+
+
+def text_of(content: bytes) -> str:
+    """A file's text. Raises NotFetchedError for one that is larger than LARGEST_FILE or not in UTF-8."""
+    if len(content) > LARGEST_FILE:
+        raise NotFetchedError("too_large")
+    try:
+        return content.decode("utf-8-sig")
+    except UnicodeDecodeError:
+        raise NotFetchedError("no_text") from None
+
+
+def longest(text: str) -> int:
+    """Characters that somebody may say who begins like this: a file may be pasted behind `/import`."""
+    return LARGEST_FILE if text.lstrip()[:8].split()[:1] == ["/import"] else LONGEST_TEXT
+
+
 @dataclass(frozen=True, slots=True)
 class Incoming:
     """One thing said in a chat: a text (in groups only commands), or the `action` of a Button that was pressed.
 
-    `address`, `title` and `is_group` are the chat's, in the platform's own words.
+    `address`, `title` and `is_group` are the chat's, in the platform's own words. `file` fetches the file that came
+    along, if one did: only a command that wants it, and may have it, does so.
     """
 
     platform: PlatformName
@@ -52,3 +84,4 @@ class Incoming:
     sender: Sender
     text: str = ""
     action: str = ""
+    file: Fetch | None = None

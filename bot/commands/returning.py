@@ -5,9 +5,9 @@ from datetime import datetime, timedelta
 import structlog
 
 from bot.cards.reply import Button, Reply
-from bot.chats import Chat
+from bot.chats import Chat, local_day
 from bot.commands.context import Context, Services, spoken
-from bot.locales import phrases_of
+from bot.locales import Phrases, phrases_of
 from bot.storage import chats, marks, outbox
 from bot.storage.database import Database
 from bot.storage.tables import messages
@@ -19,10 +19,15 @@ log = structlog.get_logger(__name__)
 
 
 async def welcome_back(services: Services, chat: Chat) -> Reply | None:
-    """Let a chat that was given up be written to again; what to ask it, if anything came meanwhile."""
+    """Let a chat that was given up be written to again; what to ask it, if anything came meanwhile.
+
+    One that is paused stays so, and goes on as it would have.
+    """
     now = services.clock.now()
     async with services.database.write() as connection:
         await chats.reactivate(connection, chat.id)
+        if chat.is_paused(now):
+            return None
         waiting = await outbox.hold_back(connection, chat.id, now + TIME_TO_CHOOSE)
         follows = bool(await chats.subscriptions_of(connection, chat.id))
         missed_a_digest = follows and chat.next_digest_at is not None and chat.next_digest_at <= now
@@ -37,26 +42,36 @@ async def welcome_back(services: Services, chat: Chat) -> Reply | None:
     return Reply(
         phrases("return.question", since=f"{chat.inactive_since or now:%Y-%m-%d}"),
         title=phrases("return.title"),
-        buttons=(
-            Button(phrases("button.from_now"), "return:from-now"),
-            Button(phrases("button.catch_up"), "return:catch-up"),
-        ),
+        buttons=both_ways(phrases, "return"),
+    )
+
+
+def both_ways(phrases: Phrases, verb: str, argument: str = "") -> tuple[Button, Button]:
+    """The two ways to go on: from now, or with what came before."""
+    return (
+        Button(phrases("button.from_now"), f"{verb}:from-now{argument}"),
+        Button(phrases("button.catch_up"), f"{verb}:catch-up{argument}"),
     )
 
 
 async def choose(context: Context) -> Reply:
-    """What a chat that came back wants of what it missed: nothing, or all of it at once."""
+    """What a chat that came back, or whose pause is over, wants of what it missed: nothing, or all of it at once."""
     services, chat, now = context.services, context.chat, context.now
+    is_served = chat.last_digest_day is not None and chat.last_digest_day >= local_day(chat.preferences, now)
     async with services.database.write() as connection:
+        if context.argument not in ("from-now", "catch-up"):
+            return context.says("button.stale")
+        await chats.pause(connection, chat.id, None, now)
         if context.argument == "from-now":
             await outbox.void(connection, messages.c.chat_id == chat.id, "the chat goes on from now")
             await chats.from_now(connection, chat.id, now)
-        elif context.argument == "catch-up":
-            await outbox.hold_back(connection, chat.id, now)
-            await chats.digest_now(connection, chat.id, now)
         else:
-            return context.says("button.stale")
+            await outbox.hold_back(connection, chat.id, now)
+            if not is_served:
+                await chats.digest_now(connection, chat.id, now)
         current = await chats.schedule(connection, chat.id, now)
+    if context.argument == "catch-up" and is_served and await services.composer.owed(chat, now):
+        await services.composer.on_demand(chat, now)  # a day has one daily digest
     services.scheduler.wake("digest")
     services.scheduler.wake("deliver")
     if context.argument == "catch-up":

@@ -9,6 +9,7 @@ from typing import cast
 from bot.cards.reply import Button, Reply
 from bot.chats import EVERY_DAY, LARGEST_CAP, Format, Language, Preferences
 from bot.commands.context import Context
+from bot.commands.status import paused
 from bot.commands.zones import find_zone, nearest_zone
 from bot.locales import Phrases
 from bot.storage import chats
@@ -42,11 +43,15 @@ class BadValueError(ValueError):
 
 @dataclass(frozen=True, slots=True)
 class Setting:
-    """Something that can be set. `choices`: the values that the menu offers; any other that fits can be written."""
+    """Something that can be set. `choices`: the values that the menu offers; any other that fits can be written.
+
+    `written`: its value as `change` takes it.
+    """
 
     change: Callable[[Preferences, str], Preferences]
     shown: Callable[[Preferences, Phrases], str]
     choices: tuple[str, ...]
+    written: Callable[[Preferences], str]
 
 
 async def settings(context: Context) -> Reply:
@@ -79,6 +84,7 @@ def _menu(context: Context, *, changed: bool = False) -> Reply:
     phrases, preferences = context.phrases, context.chat.preferences
     due = context.chat.next_digest_at
     lines = [
+        *([paused(context)] if context.chat.is_paused(context.now) else []),
         # The zone stands beside the time.
         *(setting.shown(preferences, phrases) for name, setting in SETTINGS.items() if name != "zone"),
         phrases("status.next", at=context.local(due)) if due else phrases("status.follows_nothing"),
@@ -206,6 +212,19 @@ def _show_days(preferences: Preferences, phrases: Phrases) -> str:
     return phrases("settings.days", days=days)
 
 
+def _write_quiet(preferences: Preferences) -> str:
+    if preferences.quiet is None:
+        return "off"
+    begin, end = preferences.quiet
+    return f"{begin:%H:%M}-{end:%H:%M}"
+
+
+def _write_days(preferences: Preferences) -> str:
+    named = {EVERY_DAY: "daily", _WEEKDAYS: "weekdays"}
+    short = list(_DAY_NAMES)[::3]
+    return named.get(preferences.days) or ", ".join(short[day] for day in sorted(preferences.days))
+
+
 def _switch(key: str, *, is_on: bool, phrases: Phrases) -> str:
     return phrases(key, state=phrases("choice.on" if is_on else "choice.off"))
 
@@ -215,6 +234,7 @@ SETTINGS: dict[str, Setting] = {
         _time,
         _show_time,
         ("asap", "07:00", "08:00", "09:00", "12:00", "18:00", "21:00"),
+        lambda set_: "asap" if set_.asap else f"{set_.time:%H:%M}",
     ),
     "zone": Setting(
         _zone,
@@ -228,33 +248,39 @@ SETTINGS: dict[str, Setting] = {
             "America/New_York",
             "America/Los_Angeles",
         ),
+        lambda set_: set_.zone,
     ),
-    "days": Setting(_days, _show_days, ("daily", "weekdays")),
-    "quiet": Setting(_quiet, _show_quiet, ("off", "22:00-07:00", "23:00-08:00")),
+    "days": Setting(_days, _show_days, ("daily", "weekdays"), _write_days),
+    "quiet": Setting(_quiet, _show_quiet, ("off", "22:00-07:00", "23:00-08:00"), _write_quiet),
     "language": Setting(
         _language,
         lambda set_, phrases: phrases("settings.language", language=phrases(f"choice.{set_.language}")),
         ("en", "zh", "both"),
+        lambda set_: set_.language,
     ),
     "format": Setting(
         _format,
         lambda set_, phrases: phrases("settings.format", format=phrases(f"choice.{set_.format}")),
         ("cards", "tldrs", "titles"),
+        lambda set_: set_.format,
     ),
     "cap": Setting(
         _cap,
         lambda set_, phrases: phrases("settings.cap", cap=set_.cap) if set_.cap else phrases("settings.no_cap"),
         ("5", "12", "30", "all"),
+        lambda set_: str(set_.cap) if set_.cap else "all",
     ),
     "crosslists": Setting(
         lambda preferences, value: replace(preferences, cross_lists=_is_on(value)),
         lambda set_, phrases: _switch("settings.crosslists", is_on=set_.cross_lists, phrases=phrases),
         ("on", "off"),
+        lambda set_: "on" if set_.cross_lists else "off",
     ),
     "note": Setting(
         lambda preferences, value: replace(preferences, quiet_note=_is_on(value)),
         lambda set_, phrases: _switch("settings.note", is_on=set_.quiet_note, phrases=phrases),
         ("on", "off"),
+        lambda set_: "on" if set_.quiet_note else "off",
     ),
 }
 """Every setting by its name, in the order of the menu."""

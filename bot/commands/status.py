@@ -7,7 +7,7 @@ from datetime import datetime, timedelta
 from bot.announcements import Announcement, announcement_day, day_of, midnight_of, next_announcement_day
 from bot.arxiv.schedule import is_holiday
 from bot.cards.reply import Reply
-from bot.chats import Chat, languages
+from bot.chats import UNTIL_RESUMED, Chat, languages
 from bot.commands.context import Context, Services, local_time, spoken
 from bot.commands.request import Sender
 from bot.locales import Phrases, phrases_of
@@ -50,11 +50,22 @@ async def status(context: Context) -> Reply:
         lines.append(phrases("status.refused", count=refused))
     if context.is_operator and services.settings.llm.model:
         lines.append(await _spent(context))
+    if chat.is_paused(context.now):
+        lines.append(paused(context))
     if chat.next_digest_at is not None:
         lines.append(phrases("status.next", at=context.local(chat.next_digest_at)))
     else:
         lines.append(phrases("status.follows_nothing"))
     return Reply("\n".join(lines), title=phrases("status.title"))
+
+
+def paused(context: Context) -> str:
+    """Until when nothing comes unasked."""
+    until = context.chat.paused_until
+    assert until is not None
+    if until >= UNTIL_RESUMED:
+        return context.phrases("pause.on")
+    return context.phrases("pause.until", at=context.local(until))
 
 
 async def _spent(context: Context) -> str:

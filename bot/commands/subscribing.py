@@ -2,12 +2,11 @@
 
 from bot.cards.reply import Reply
 from bot.commands.context import Context
+from bot.commands.portable import MOST_SUBSCRIPTIONS
 from bot.commands.previewing import look_back
 from bot.commands.queries import expected, meaning, mend, named, where
 from bot.interests import BadQuery, Interest, parse_interest
 from bot.storage import chats
-
-_MOST = 50
 
 
 async def subscribe(context: Context) -> Reply:
@@ -19,8 +18,8 @@ async def subscribe(context: Context) -> Reply:
         return mend(context, error)
     async with services.database.write() as connection:
         followed = await chats.subscriptions_of(connection, context.chat.id)
-        if len(followed) >= _MOST:
-            return context.says("subscribe.too_many", count=_MOST)
+        if len(followed) >= MOST_SUBSCRIPTIONS:
+            return context.says("subscribe.too_many", count=MOST_SUBSCRIPTIONS)
         fresh = await chats.subscribe(connection, context.chat, interest, context.now)
         chat = await chats.get(connection, context.chat.id)
         categories = await chats.looked_at(connection, [interest], services.settings.arxiv.default_categories)

@@ -54,10 +54,9 @@ class Wishes:
 
     @classmethod
     def of(cls, subscriptions: Sequence[Subscription], last: datetime | None, *, cross_lists: bool = True) -> "Wishes":
-        made = min((each.since for each in subscriptions), default=_NEVER)
-        since = max(made, last - OVERLAP) if last is not None else made
-        # Nothing older is looked at, so that what was subscribed to long ago is alike whenever that was.
-        return cls(tuple((each.interest, max(each.since, since)) for each in subscriptions), since, last, cross_lists)
+        interests = tuple((each.interest, _counts_from(each, last)) for each in subscriptions)
+        since = min((counts for _, counts in interests), default=_NEVER)
+        return cls(interests, since, last, cross_lists)
 
     @property
     def categories(self) -> tuple[str, ...]:
@@ -68,6 +67,17 @@ class Wishes:
     def is_open(self) -> bool:
         """Whether one of these looks everywhere."""
         return any(interest.is_open for interest, _ in self.interests)
+
+
+def _counts_from(subscription: Subscription, last: datetime | None) -> datetime:
+    """The instant from which a subscription counts in the digest that follows the `last` one.
+
+    Nothing older is looked at, so that what was subscribed to long ago is alike whenever that was; but one that was
+    made after that digest may reach further back.
+    """
+    if last is None or subscription.made_at >= last:
+        return subscription.since
+    return max(subscription.since, last - OVERLAP)
 
 
 @dataclass(frozen=True, slots=True)

@@ -91,7 +91,10 @@ _Plans = Callable[[AsyncConnection, Known], Awaitable[list[_Plan]]]
 
 
 class OvertakenError(Exception):
-    """Another process gave a chat one of these papers while its digest was being written. Nothing was written."""
+    """While its digest was being written a chat was paused, or given one of the papers by another process.
+
+    Nothing was written.
+    """
 
 
 class Composer:
@@ -167,6 +170,12 @@ class Composer:
             return [_Plan(chat, "more", Selection(choice))] if shown else []
 
         return await self._make([chat.id], held_back, now)
+
+    async def owed(self, chat: Chat, now: datetime) -> int:
+        """How many papers a chat is owed at this instant; nothing is written."""
+        async with self._database.read() as connection:
+            (plan,) = await self._owed(connection, [chat], "daily", Known())
+        return plan.selection.choice.receipt.matched
 
     async def preview(self, chat: Chat, now: datetime) -> Reply:
         """What the chat's digest would be at this instant; nothing is written."""
@@ -326,6 +335,8 @@ class Composer:
                 parcels.append(Parcel(digest.chat_id, number, f"d{number}", known.payload_ids.get(edition, ())))
                 if digest.occasion == "daily":
                     days[digest.chat_id] = digest.local_day
+            if days and await chats.any_paused(connection, days, now):
+                raise OvertakenError(days)
             for choice, digest_ids in alike.items():
                 if not await digests.enter(connection, digest_ids, choice.shown, choice.held):
                     raise OvertakenError(digest_ids)

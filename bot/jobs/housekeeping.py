@@ -4,8 +4,9 @@ from datetime import datetime, timedelta
 
 import structlog
 
+from bot.commands.moving import TIME_TO_CONFIRM
 from bot.config import Retention
-from bot.storage import budgets, outbox, rejections, updates_seen
+from bot.storage import budgets, imports, outbox, rejections, updates_seen
 from bot.storage.database import Database
 
 EVERY = timedelta(days=1)
@@ -32,6 +33,7 @@ class Housekeeper:
                 scopes = await budgets.prune(connection, now.timestamp())
                 await updates_seen.prune(connection, now - UPDATES_COME_AGAIN)
                 await rejections.prune(connection, now - REJECTIONS_KEPT)
+                await imports.prune(connection, now - TIME_TO_CONFIRM)
             self._pruned_at = now
             if texts or scopes:
                 log.info("pruned", texts=texts, scopes=scopes)

@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Collection, Iterable, Mapping
 from dataclasses import replace
-from datetime import date, datetime
+from datetime import date, datetime, timedelta
 from typing import Any
 
 import sqlalchemy as sa
@@ -28,6 +28,7 @@ def chat_from(row: sa.Row[Any]) -> Chat:
         shut=row.shut,
         next_digest_at=row.next_digest_at,
         last_digest_day=row.last_digest_day,
+        paused_until=row.paused_until,
     )
 
 
@@ -119,8 +120,18 @@ async def set_preferences(
     return await schedule(connection, chat_id, now)
 
 
+async def pause(connection: AsyncConnection, chat_id: int, until: datetime | None, now: datetime) -> Chat:
+    """Let nothing come unasked before then (None: it may at once); the next digest moves behind it.
+
+    What the chat follows is gathered all the while, and the first digest afterwards has it all.
+    """
+    await connection.execute(sa.update(chats).where(chats.c.id == chat_id).values(paused_until=until))
+    return await schedule(connection, chat_id, now)
+
+
 async def schedule(connection: AsyncConnection, chat_id: int, now: datetime, made: date | None = None) -> Chat:
-    """Set when the chat's next digest is due: never while it follows nothing. `made`: this day's was just made.
+    """Set when the chat's next digest is due: never while it follows nothing, nor within a pause. `made`: this day's
+    was just made.
 
     One that is due already stays so: whatever was changed meanwhile does not cost a day.
     """
@@ -147,7 +158,9 @@ async def schedule_all(connection: AsyncConnection, made: Mapping[int, date | No
 def _scheduled(chat: Chat, now: datetime, made: date | None, *, follows: bool) -> Chat:
     last_day = max(filter(None, (made, chat.last_digest_day)), default=None)
     due = None
-    if follows:
+    if follows and chat.paused_until is not None and chat.paused_until > now:
+        due = next_digest_at(chat.preferences, chat.paused_until - timedelta.resolution, last_day)
+    elif follows:
         is_overdue = made is None and chat.next_digest_at is not None and chat.next_digest_at <= now
         due = chat.next_digest_at if is_overdue else next_digest_at(chat.preferences, now, last_day)
     return replace(chat, next_digest_at=due, last_digest_day=last_day)
@@ -248,12 +261,13 @@ async def move(connection: AsyncConnection, chat: Chat, address: str, now: datet
         await connection.execute(sa.update(table).where(table.c.chat_id == chat.id).values(chat_id=known.id))
     due = min(filter(None, (current.next_digest_at, known.next_digest_at)), default=None)
     last_day = max(filter(None, (current.last_digest_day, known.last_digest_day)), default=None)
+    paused_until = max(filter(None, (current.paused_until, known.paused_until)), default=None)
     if last_day is not None and last_day >= local_day(known.preferences, now):
         due = None  # today had its digest
     await connection.execute(
         sa.update(chats)
         .where(chats.c.id == known.id)
-        .values(access=current.access, next_digest_at=due, last_digest_day=last_day)
+        .values(access=current.access, next_digest_at=due, last_digest_day=last_day, paused_until=paused_until)
     )
     await connection.execute(sa.delete(chats).where(chats.c.id == chat.id))
     return await schedule(connection, known.id, now)
@@ -287,9 +301,17 @@ def _served() -> sa.ColumnElement[bool]:
     return sa.and_(chats.c.access == "allowed", chats.c.inactive_because.is_(None))
 
 
-async def subscribe(connection: AsyncConnection, chat: Chat, interest: Interest, now: datetime) -> bool:
-    """Begin a subscription; False when the chat has it already."""
-    values = {"chat_id": chat.id, "query": str(interest), "since": now}
+async def any_paused(connection: AsyncConnection, chat_ids: Collection[int], now: datetime) -> bool:
+    """Whether nothing may come unasked to one of these chats."""
+    query = sa.select(sa.exists().where(chats.c.id.in_(chat_ids), chats.c.paused_until > now))
+    return bool((await connection.execute(query)).scalar_one())
+
+
+async def subscribe(
+    connection: AsyncConnection, chat: Chat, interest: Interest, now: datetime, since: datetime | None = None
+) -> bool:
+    """Begin a subscription; False when the chat has it already. `since`: it owes what was seen from then on."""
+    values = {"chat_id": chat.id, "query": str(interest), "since": since or now, "made_at": now}
     result = await connection.execute(
         insert(connection.dialect.name, subscriptions).values(values).on_conflict_do_nothing()
     )
@@ -319,7 +341,8 @@ async def subscriptions_by_chat(
     query = sa.select(subscriptions).where(subscriptions.c.chat_id.in_(chat_ids)).order_by(subscriptions.c.id)
     found: dict[int, list[Subscription]] = {}
     for row in await connection.execute(query):
-        subscription = Subscription(row.id, row.chat_id, stored_interest(row.query), row.since)
+        made_at = row.made_at or row.since  # it was not kept before
+        subscription = Subscription(row.id, row.chat_id, stored_interest(row.query), row.since, made_at)
         found.setdefault(row.chat_id, []).append(subscription)
     return found
 

@@ -305,8 +305,12 @@ async def counts(connection: AsyncConnection) -> dict[str, int]:
 
 
 async def depths(connection: AsyncConnection) -> list[Depth]:
-    """How much there is of each platform's messages in each state, and how old the oldest is that is to be sent."""
-    oldest = sa.func.min(sa.case((is_open(), messages.c.created_at)))
+    """How much there is of each platform's messages in each state, and how old the oldest is that is to be sent.
+
+    What waits for the end of a pause is not late, however old.
+    """
+    in_a_pause = sa.func.coalesce(messages.c.not_before == chats.c.paused_until, sa.false())
+    oldest = sa.func.min(sa.case((sa.and_(is_open(), ~in_a_pause), messages.c.created_at)))
     query = (
         sa.select(chats.c.platform, messages.c.state, sa.func.count().label("how_many"), oldest.label("oldest_at"))
         .join(chats, chats.c.id == messages.c.chat_id)

@@ -1,6 +1,7 @@
 """The tables. Instants are aware UTC; a paper is keyed by its bare id; everything else by a number of ours."""
 
 from datetime import UTC, datetime
+from typing import Any
 
 import sqlalchemy as sa
 from sqlalchemy.engine import Dialect
@@ -35,6 +36,10 @@ class Instant(sa.types.TypeDecorator[datetime]):
 def _reference(target: str) -> sa.ForeignKey:
     return sa.ForeignKey(target, ondelete="CASCADE")
 
+
+# Idempotency keys are made of numbers, and what is under way remembers them: after a chat was forgotten its numbers
+# must not come again. SQLite gives the largest one anew without this; PostgreSQL never does.
+_NEVER_TWICE: dict[str, Any] = {"sqlite_autoincrement": True}
 
 papers = sa.Table(
     "papers",
@@ -204,7 +209,9 @@ chats = sa.Table(
     sa.Column("next_digest_at", Instant, index=True),
     sa.Column("last_digest_day", sa.Date),
     sa.Column("created_at", Instant, nullable=False),
+    sa.Column("paused_until", Instant),
     sa.UniqueConstraint("platform", "address"),
+    **_NEVER_TWICE,
 )
 
 subscriptions = sa.Table(
@@ -214,7 +221,19 @@ subscriptions = sa.Table(
     sa.Column("chat_id", sa.Integer, _reference("chats.id"), nullable=False),
     sa.Column("query", sa.Text, nullable=False),
     sa.Column("since", Instant, nullable=False),
+    sa.Column("made_at", Instant),
     sa.UniqueConstraint("chat_id", "query"),
+)
+
+# What somebody wants to import, until they say yes.
+imports = sa.Table(
+    "imports",
+    metadata,
+    sa.Column("id", sa.Integer, primary_key=True, autoincrement=True),
+    sa.Column("chat_id", sa.Integer, _reference("chats.id"), nullable=False, index=True),
+    sa.Column("content", sa.Text, nullable=False),
+    sa.Column("at", Instant, nullable=False),
+    **_NEVER_TWICE,
 )
 
 digests = sa.Table(
@@ -240,6 +259,7 @@ digests = sa.Table(
         sqlite_where=sa.text("occasion = 'daily'"),
         postgresql_where=sa.text("occasion = 'daily'"),
     ),
+    **_NEVER_TWICE,
 )
 
 # The ledger of what each chat was given: the primary key is the promise that nothing comes twice.
@@ -262,6 +282,7 @@ payloads = sa.Table(
     sa.Column("checksum", sa.Text, nullable=False, unique=True),
     sa.Column("content", sa.Text, nullable=False),
     sa.Column("used_at", Instant, nullable=False, index=True),
+    **_NEVER_TWICE,
 )
 
 OPEN = ("pending", "waiting", "uncertain")
@@ -296,6 +317,7 @@ messages = sa.Table(
     sa.Index("ix_messages_open", "chat_id", "urgent", "id", sqlite_where=_IS_OPEN, postgresql_where=_IS_OPEN),
     sa.Index("ix_messages_sending", "chat_id", sqlite_where=_IN_FLIGHT, postgresql_where=_IN_FLIGHT),
     sa.Index(None, "sending_at"),
+    **_NEVER_TWICE,
 )
 
 # What pacing has to remember beyond one process: which slots of a scope are taken until when, and a silence it keeps.

@@ -7,17 +7,17 @@ from jinja2 import ChoiceLoader, PackageLoader
 from bot import __version__
 from bot.cards.latex import readable
 from bot.chats import Chat
-from bot.commands.request import LONGEST_TEXT
 from bot.locales import CatalogueName, format_datetime, phrases_of
 from bot.papers import Paper
 from bot.platforms.webchat.render import templates
 from bot.storage.threads import Said
+from bot.web.security import LARGEST_BODY
 
 SUGGESTIONS = ("/subscribe cs.CL", "/digest", "/status", "/help")
 """Commands offered above the composer."""
 
 _templates = templates.overlay(loader=ChoiceLoader([PackageLoader("bot.web"), *filter(None, [templates.loader])]))
-_templates.globals = templates.globals | {"version": __version__, "longest_text": LONGEST_TEXT}
+_templates.globals = templates.globals | {"version": __version__, "longest_text": LARGEST_BODY}
 
 
 def message_element(said: Said, chat: Chat) -> str:

@@ -19,7 +19,7 @@ from bot.commands.request import LONGEST_TEXT
 from bot.locales import phrases_of
 from bot.papers import PaperId
 from bot.platforms.webchat.send import Listeners
-from bot.platforms.webchat.updates import NoSuchThread, TooLong, WebChat
+from bot.platforms.webchat.updates import ForgottenThread, NoSuchThread, TooLong, WebChat
 from bot.storage import chats, papers, threads
 from bot.storage.database import Database
 from bot.storage.threads import Said
@@ -200,6 +200,7 @@ async def _field(request: Request, name: str) -> str:
 
 ERRORS: dict[type[Exception], ExceptionHandler] = {
     HTTPException: _http_error,
+    ForgottenThread: lambda request, _: _error(request, 410, "forget.done"),
     NoSuchThread: lambda request, _: _error(request, 404, "web.not_found"),
     TooLong: lambda request, _: _error(request, 400, "error.too_long", count=LONGEST_TEXT),
     Exception: lambda request, _: _error(request, 500, "error.ours"),

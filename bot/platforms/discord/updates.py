@@ -5,6 +5,7 @@ import json
 from collections.abc import Awaitable, Callable, Iterable, Iterator, Sequence
 from contextlib import AbstractAsyncContextManager, nullcontext
 from dataclasses import dataclass
+from functools import partial
 from io import BytesIO
 from typing import Any, cast
 
@@ -17,9 +18,10 @@ from discord.http import Route
 
 from bot.cards.reply import File, Reply
 from bot.clock import Clock
-from bot.commands.request import Incoming, Sender, always
+from bot.commands.request import Fetch, Incoming, Sender, always
 from bot.config import Discord
 from bot.platforms.discord.connection import LONGEST_RATE_LIMIT, DiscordSender
+from bot.platforms.discord.files import fetch
 from bot.platforms.discord.instead import instead
 from bot.platforms.discord.render import Json, render
 
@@ -36,7 +38,10 @@ log = structlog.get_logger(__name__)
 
 @dataclass(frozen=True, slots=True)
 class SlashCommand:
-    """A command as Discord's clients offer it. `argument` is the name of its one option, if it takes any."""
+    """A command as Discord's clients offer it. `argument` is the name of its one option, if it takes any.
+
+    One that has `file_english` takes an attachment besides, as its option `file`.
+    """
 
     name: str
     english: str
@@ -44,6 +49,8 @@ class SlashCommand:
     argument: str = ""
     argument_english: str = ""
     argument_chinese: str = ""
+    file_english: str = ""
+    file_chinese: str = ""
 
 
 class DiscordUpdates(DiscordSender):
@@ -130,25 +137,38 @@ class DiscordUpdates(DiscordSender):
         async def with_argument(interaction: discord.Interaction, argument: str = "") -> None:
             await self._respond(interaction, text=f"/{command.name} {argument}".strip())
 
-        app_commands.rename(argument=command.argument or "argument")(with_argument)
+        async def with_file(
+            interaction: discord.Interaction, argument: str = "", file: discord.Attachment | None = None
+        ) -> None:
+            fetched = partial(fetch, file.url, file.size, self._settings.api_url) if file else None
+            await self._respond(interaction, text=f"/{command.name} {argument}".strip(), file=fetched)
+
         hint = locale_str(command.argument_english or "…", chinese=command.argument_chinese)
-        app_commands.describe(argument=hint)(with_argument)
+        for takes in (with_argument, with_file):
+            app_commands.rename(argument=command.argument or "argument")(takes)
+            app_commands.describe(argument=hint)(takes)
+        app_commands.describe(file=locale_str(command.file_english or "…", chinese=command.file_chinese))(with_file)
+        callback: Any = bare
+        if command.argument:
+            callback = with_file if command.file_english else with_argument
         return app_commands.Command(
             name=command.name,
             description=locale_str(command.english, chinese=command.chinese),
-            callback=with_argument if command.argument else bare,
+            callback=callback,
             allowed_contexts=app_commands.AppCommandContext(guild=True, dm_channel=True),
             allowed_installs=app_commands.AppInstallationType(guild=True),
         )
 
-    async def _respond(self, interaction: discord.Interaction, *, text: str = "", action: str = "") -> None:
+    async def _respond(
+        self, interaction: discord.Interaction, *, text: str = "", action: str = "", file: Fetch | None = None
+    ) -> None:
         task = asyncio.current_task()
         if self._stopping or task is None:
             return
         self._answering.add(task)
         try:
             if await _acknowledged(interaction, thinking=not action):
-                reply = await self._answer(incoming(interaction, text, action))
+                reply = await self._answer(incoming(interaction, text, action, file))
                 takes_its_place = not action or (reply is not None and reply.in_place)
                 await self._show(interaction, render(reply) if reply else [], takes_its_place=takes_its_place)
                 if reply and reply.file:
@@ -284,7 +304,7 @@ class _Chinese(app_commands.Translator):
         return string.extras.get("chinese") if locale is discord.Locale.chinese else None
 
 
-def incoming(interaction: discord.Interaction, text: str = "", action: str = "") -> Incoming:
+def incoming(interaction: discord.Interaction, text: str = "", action: str = "", file: Fetch | None = None) -> Incoming:
     """What somebody said or pressed. Administrators are those who may manage the server."""
     guild, user = interaction.guild, interaction.user
 
@@ -304,6 +324,7 @@ def incoming(interaction: discord.Interaction, text: str = "", action: str = "")
         ),
         text=text,
         action=action,
+        file=file,
     )
 
 

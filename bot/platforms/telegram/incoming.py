@@ -5,24 +5,32 @@ from functools import partial
 
 from telegram import Bot, CallbackQuery, Chat, ChatMember, Message, Update, User
 
-from bot.commands.request import Incoming, Sender, always
+from bot.commands.request import Fetch, Incoming, Sender, always
+from bot.platforms.telegram.files import fetch
 from bot.platforms.telegram.render import WORD_JOINER
 
 _COMMAND = re.compile(r"(/\w+)(?:@(\w+))?(?!\S)")
 
 
 def incoming_of(update: Update, bot: Bot) -> Incoming | None:
-    """What an update asks of us: a pressed button, a command, any text in a private chat; None for all the rest."""
+    """What an update asks of us: a pressed button, a command, any text in a private chat; None for all the rest.
+
+    A command may stand under a document, or answer a message with one: then it brings that along.
+    """
     if update.callback_query:
         return _pressed(update.callback_query, bot)
     message = update.message or update.channel_post
-    if message is None or not message.text or message.is_automatic_forward:
+    if message is None or message.is_automatic_forward:
         return None
-    text = _text_for(message.text, bot.username)
-    if text is None or not (text.startswith("/") or message.chat.type == Chat.PRIVATE):
+    text = _text_for(message.text or (message.caption if message.document else None) or "", bot.username)
+    is_heard = text.startswith("/") or bool(message.text and message.chat.type == Chat.PRIVATE) if text else False
+    sender = _sender(message, bot) if is_heard else None
+    if not text or sender is None:
         return None
-    sender = _sender(message, bot)
-    return _incoming(message.chat, _topic(message), sender, text=text) if sender else None
+    answered = message.reply_to_message
+    document = message.document or (answered.document if answered else None)
+    file = partial(fetch, bot, document) if document and text.startswith("/") else None
+    return _incoming(message.chat, _topic(message), sender, text=text, file=file)
 
 
 def _pressed(query: CallbackQuery, bot: Bot) -> Incoming | None:
@@ -33,7 +41,9 @@ def _pressed(query: CallbackQuery, bot: Bot) -> Incoming | None:
     return _incoming(chat, topic, _person(query.from_user, chat, bot), action=query.data)
 
 
-def _incoming(chat: Chat, topic: int | None, sender: Sender, text: str = "", action: str = "") -> Incoming:
+def _incoming(
+    chat: Chat, topic: int | None, sender: Sender, text: str = "", action: str = "", file: Fetch | None = None
+) -> Incoming:
     return Incoming(
         platform="telegram",
         address=f"{chat.id}:{topic}" if topic else str(chat.id),
@@ -42,6 +52,7 @@ def _incoming(chat: Chat, topic: int | None, sender: Sender, text: str = "", act
         sender=sender,
         text=text,
         action=action,
+        file=file,
     )
 
 

@@ -51,8 +51,7 @@ class AiohttpRequest(BaseRequest):
         pool_timeout: object = BaseRequest.DEFAULT_NONE,
     ) -> tuple[int, bytes]:
         """Status and body of the answer. Waiting for a free connection is a part of connecting."""
-        if self._session is None:
-            self._session = _open(url)
+        session = self._session_for(url)
         connect = _seconds(connect_timeout, CONNECT_TIMEOUT)
         total = connect + _seconds(read_timeout, READ_TIMEOUT)
         data: aiohttp.FormData | bytes | None = None
@@ -62,7 +61,7 @@ class AiohttpRequest(BaseRequest):
         elif request_data:
             data = json.dumps(request_data.parameters).encode()
         try:
-            async with self._session.request(
+            async with session.request(
                 method,
                 url,
                 data=data,
@@ -75,6 +74,31 @@ class AiohttpRequest(BaseRequest):
             raise TimedOut(type(error).__name__) from error
         except (aiohttp.ClientError, OSError) as error:
             raise NetworkError(type(error).__name__) from error
+
+    async def download(self, url: str, at_most: int) -> bytes:
+        """The first so many bytes of a file. Raises TimedOut and NetworkError."""
+        timeout = aiohttp.ClientTimeout(READ_TIMEOUT, CONNECT_TIMEOUT)
+        try:
+            async with self._session_for(url).get(url, timeout=timeout, allow_redirects=False) as response:
+                if response.status != 200:
+                    raise NetworkError(f"status {response.status}")
+                return await _at_most(response.content, at_most)
+        except TimeoutError as error:
+            raise TimedOut(type(error).__name__) from error
+        except (aiohttp.ClientError, OSError) as error:
+            raise NetworkError(type(error).__name__) from error
+
+    def _session_for(self, url: str) -> aiohttp.ClientSession:
+        if self._session is None:
+            self._session = _open(url)
+        return self._session
+
+
+async def _at_most(stream: aiohttp.StreamReader, size: int) -> bytes:
+    content = bytearray()
+    while len(content) < size and (some := await stream.read(size - len(content))):
+        content += some
+    return bytes(content)
 
 
 def _open(url: str) -> aiohttp.ClientSession:

@@ -12,7 +12,7 @@ from bot.cards.plain import plain
 from bot.cards.reply import Reply
 from bot.chats import Chat
 from bot.clock import Clock
-from bot.commands.request import IN_PLACE, LONGEST_TEXT, Incoming, Sender
+from bot.commands.request import IN_PLACE, LONGEST_TEXT, Incoming, Sender, longest
 from bot.platforms.webchat.render import render
 from bot.platforms.webchat.send import Listeners
 from bot.storage import chats, threads
@@ -30,8 +30,15 @@ class NoSuchThread(LookupError):
     """No thread has this address."""
 
 
+class ForgottenThread(LookupError):
+    """The thread was forgotten, as its person asked."""
+
+
 class WebChat:
-    """The person's side of the threads. All who reach the pages are the same person, as the password is one."""
+    """The person's side of the threads. All who reach the pages are the same person, as the password is one.
+
+    What is said or pressed raises ForgottenThread where it had the thread forgotten.
+    """
 
     def __init__(self, database: Database, clock: Clock, listeners: Listeners, answer: Answer) -> None:
         self._database = database
@@ -58,7 +65,7 @@ class WebChat:
         return replaced or await self._hear(chat, shown, lambda: _known(reply))
 
     async def _chat(self, thread: str, said: str) -> Chat:
-        if len(said) > LONGEST_TEXT:
+        if len(said) > longest(said):
             raise TooLong(len(said))
         async with self._database.read() as connection:
             chat = await chats.find(connection, "web", thread)
@@ -68,13 +75,15 @@ class WebChat:
 
     async def _hear(self, chat: Chat, shown: str, answer: Callable[[], Awaitable[Reply | None]]) -> Said:
         key = uuid4().hex
-        html = Markup('<p class="text">{}</p>').format(plain(shown))
+        html = Markup('<p class="text">{}</p>').format(plain(shown[:LONGEST_TEXT]))
         async with self._database.write() as connection:
             said = await threads.say(connection, chat.id, "person", key, html, self._clock.now())
         self._listeners.wake(chat.id)
         reply = await answer()
         if reply is not None:
             async with self._database.write() as connection:
+                if await chats.get(connection, chat.id) is None:
+                    raise ForgottenThread(chat.address)
                 payloads = render(reply)
                 for number, payload in enumerate(payloads, 1):
                     file = reply.file if number == len(payloads) else None

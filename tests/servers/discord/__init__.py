@@ -82,3 +82,4 @@ class DiscordStub(Interactions):
         for method, path, handler in routes:
             self.app.router.add_route(method, f"/api/v10{path}", handler)
         self.app.router.add_get("/gateway", self._gateway)
+        self.app.router.add_get("/attachments/{attachment}/{name}", self._get_attachment)

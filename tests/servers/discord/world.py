@@ -162,6 +162,8 @@ class World(Stub):
         self.uploads: dict[int, bytes] = {}
         """What was uploaded, by the attachment's id."""
         self.violations: list[str] = []
+        self.files: dict[str, bytes] = {}
+        """The attachments that people sent, by their ids."""
         self.http_429 = 0
         self.commands: dict[int | None, list[Json]] = {}
         self._guilds: dict[int, Guild] = {}

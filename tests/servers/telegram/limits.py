@@ -19,6 +19,8 @@ FILE_LIMIT = 50 * 2**20
 """Bytes of a file that a bot uploads."""
 SECRET_LIMIT = 256
 MOST_CONNECTIONS = 100
+DOWNLOAD_LIMIT = 20 * 2**20
+"""Bytes of a file that a bot can fetch: https://core.telegram.org/bots/api#getfile"""
 
 PER_SECOND = 30
 PER_SECOND_PAID = 1_000

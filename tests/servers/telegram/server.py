@@ -81,12 +81,14 @@ class TelegramStub(World):
             "editMessageReplyMarkup": self._edit_message,
             "deleteMessage": self._delete_message,
             "answerCallbackQuery": self._answer_callback_query,
+            "getFile": self._get_file,
             "getChat": self._get_chat,
             "getChatMember": self._get_chat_member,
             "getChatAdministrators": self._get_chat_administrators,
             "leaveChat": self._leave_chat,
         } | dict.fromkeys(_ONLY_TRUE, self._say_true)
         self.app.router.add_route("*", "/bot{token}/{method}", self._serve)
+        self.app.router.add_get("/file/bot{token}/documents/{number}", self._serve_file)
 
     @property
     def api_url(self) -> str:
@@ -144,6 +146,12 @@ class TelegramStub(World):
                 await self._news.wait()
 
     # Serving
+
+    async def _serve_file(self, request: web.Request) -> web.Response:
+        content = self.files.get(request.match_info["number"])
+        if request.match_info["token"] != self.token or content is None:
+            return web.Response(status=404)
+        return web.Response(body=content, content_type="application/octet-stream")
 
     async def _serve(self, request: web.Request) -> web.Response:
         method, params = request.match_info["method"], await _params(request)

@@ -8,7 +8,7 @@ from typing import Literal
 
 from ..stub import Now
 from .faults import BLOCKED, KICKED, NOT_A_MEMBER
-from .limits import TOKEN
+from .limits import DOWNLOAD_LIMIT, TOKEN
 from .texts import Json, found
 from .updates import Refused, Updates, bad
 
@@ -92,6 +92,8 @@ class World(Updates):
         self._last_ids: Counter[int] = Counter()
         self._history: dict[tuple[int, int], Json] = {}
         self._queries: set[str] = set()
+        self.files: dict[str, bytes] = {}
+        """The documents that people sent, by their ids; a test may put another in the place of one."""
 
     def add_chat(
         self,
@@ -119,14 +121,29 @@ class World(Updates):
         self._statuses[chat_id, user_id] = "administrator"
 
     def say(
-        self, chat_id: int, user_id: int, text: str, *, sender_chat: int | None = None, thread: int | None = None
+        self,
+        chat_id: int,
+        user_id: int,
+        text: str,
+        *,
+        sender_chat: int | None = None,
+        thread: int | None = None,
+        document: bytes | None = None,
+        answers: int | None = None,
     ) -> int:
         """Somebody writes; returns the update id. In a channel it is a post. `sender_chat` writes on behalf of a chat,
         which is an anonymous admin when it is the group itself. The user's private chat begins with the first word.
+        With a `document` the text is its caption. `answers`: the message that this is a reply to.
         """
         if chat_id == user_id and chat_id not in self._chats:
             self.add_chat(chat_id, "private", self._users[user_id]["first_name"])
         message = self._new_message(chat_id, text, found(text), thread)
+        if document is not None:
+            message |= self._document(document) | {"caption": message.pop("text")}
+            message["caption_entities"] = message.pop("entities")
+            self._history[chat_id, message["message_id"]] = message
+        if answers is not None:
+            message["reply_to_message"] = self._history[chat_id, answers]
         if thread is not None:
             self._topics[chat_id].add(thread)
         if message["chat"]["type"] == "channel":
@@ -137,6 +154,20 @@ class World(Updates):
             message["from"] = _ANONYMOUS_ADMIN if sender_chat == chat_id else _CHANNEL_SENDER
             message["sender_chat"] = self._chats[sender_chat]
         return self._push("message", message)
+
+    def _document(self, content: bytes) -> Json:
+        number = f"file-{len(self.files)}"
+        self.files[number] = content
+        facts = {"file_id": number, "file_unique_id": number, "file_name": "paperwire.toml", "file_size": len(content)}
+        return {"document": facts}
+
+    async def _get_file(self, params: Json) -> Json:
+        number = params.get("file_id", "")
+        if number not in self.files:
+            raise bad("wrong file_id or the file is temporarily unavailable")
+        if len(self.files[number]) > DOWNLOAD_LIMIT:
+            raise bad("file is too big")
+        return {"file_id": number, "file_unique_id": number, "file_path": f"documents/{number}"}
 
     def migrate(self, chat_id: int, new_id: int) -> int:
         """A group becomes a supergroup with a new id; returns the update id of the notice in the old one."""

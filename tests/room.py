@@ -64,7 +64,9 @@ def as_read(reply: Reply | None) -> str:
     if reply is None:
         return ""
     cards = ("\n".join([*card.tags, card.title, card.byline, *card.tldrs]) for card in reply.cards)
-    return "\n".join([reply.title, reply.text, *cards, reply.footer, *(button.label for button in reply.buttons)])
+    return "\n".join(
+        [reply.title, reply.text, reply.quote, *cards, reply.footer, *(button.label for button in reply.buttons)]
+    )
 
 
 ANYTHING = "\0"

@@ -67,6 +67,7 @@ class File:
 class Reply:
     """What the bot says: a headline, a text, cards in order, a closing line, buttons. Every part is plain text.
 
+    `quote`: what somebody else wrote, below the text; unlike in the text, a command in it is none.
     `in_place`: it takes the place of the message whose button was pressed.
     """
 
@@ -77,6 +78,7 @@ class Reply:
     buttons: tuple[Button, ...] = ()
     in_place: bool = False
     file: File | None = None
+    quote: str = ""
 
 
 Render = Callable[[Reply], list[str]]

@@ -45,7 +45,7 @@ def render(reply: Reply) -> list[str]:
 
 def _parts(reply: Reply) -> Iterator[_Part]:
     title = _line(reply.title, limits.EMBED_TITLE)
-    header = _joined("\n", [_bold(title), escaped(plain(reply.text))])
+    header = _joined("\n", [_bold(title), *(escaped(plain(text)) for text in (reply.text, reply.quote))])
     yield from (_Part(content=piece) for piece in split(header, limits.CONTENT))
     yield from (
         _Part(embed=_embed(card), buttons=card.buttons, number=card.number) for card in reply.cards if not card.is_line

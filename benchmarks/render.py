@@ -107,7 +107,7 @@ def main() -> None:
 
 
 def papers(file: Path, limit: int | None = None) -> Iterator[Paper]:
-    """The papers of a file of JSON lines, gzipped."""
+    """The papers of a file of JSON lines, gzipped; names are read when a paper comes in."""
     with gzip.open(file, "rt", encoding="utf-8") as lines:
         for each in map(json.loads, islice(lines, limit)):
             yield Paper(
@@ -115,7 +115,7 @@ def papers(file: Path, limit: int | None = None) -> Iterator[Paper]:
                 version=each["version"] or 1,
                 title=each["title"],
                 abstract=each["abstract"],
-                authors=tuple(each["authors"] or ()),
+                authors=tuple(map(readable, each["authors"] or ())),
                 categories=tuple(each["categories"]),
                 licence=each["license"],
                 comment=each["comment"],

@@ -19,7 +19,7 @@ from bot.cards.latex import LONGEST, readable
         (r"$M_\odot$, $10^{-3}$, $T_{eff}$, 30$^\circ$", "M_⊙, 10⁻³, T_eff, 30°"),
         (r"$\mathbb{R}^n \to \mathfrak{g}$", "ℝⁿ → 𝔤"),
         (r"$\frac{a}{b}$, $\frac{a+1}{2b}$, $\frac12x$", "a/b, (a+1)/(2b), (1/2)x"),
-        (r"$\frac12\pi$, $\frac{1}{2}\le x$, $\left(\frac{1}{k}\right)\log x$", "(1/2)π, 1/2≤x, (1/k)log x"),
+        (r"$\frac12\pi$, $\frac{1}{2}\le x$, $x\le\frac{1}{k}$", "(1/2)π, 1/2≤x, x≤1/k"),
         (r"$\frac{\partial f}{\partial x}$, $f'(x)$, $\Gamma\backslash G$", "∂f/∂x, f′(x), Γ∖G"),
         (r"$\mathrm{SL}_n(\R)$, $\log_2 n$, $\operatorname{Sym}^2 V$", "SLₙ(ℝ), log₂ n, Sym² V"),
         (r"$8.6^{+1.4}_{-1.2}$, $\mathbb{F}_{p^m}$, $x^{2^n}$", "8.6⁺¹·⁴₋₁.₂, 𝔽_(pᵐ), x^(2ⁿ)"),
@@ -39,7 +39,10 @@ from bot.cards.latex import LONGEST, readable
         (r"\[\begin{align} a &= b \end{align}\]", "a = b"),
         (r"$\begin{pmatrix} a & b \\ c & d \end{pmatrix}$", "(a, b; c, d)"),
         (r"$\begin{array}{cc} 1 & 2 \\ 3 & 4 \end{array}$", "1, 2; 3, 4"),
-        (r"\[\begin{cases} 1, & \text{if $k$ is odd,} \\ 0, & \text{else.} \end{cases}\]", "{1, if k is odd; 0, else}"),
+        (
+            r"\[\begin{cases} 1, & \text{if $k$ is odd,} \\ 0, & \text{else.} \end{cases}\]",
+            "{1, if k is odd; 0, else}.",
+        ),
     ],
 )
 def test_a_formula_reads_as_unicode(typed: str, seen: str) -> None:

@@ -80,6 +80,8 @@ class _Reader:
         self.formulas = {start: rest for start, *rest in found}
         self.closings = closings(text, found)
         self.is_in_formula = False
+        # Where the last piece ended, and how it reads.
+        self.last = 0, ""
         # Braces that mean nothing to TeX are common in texts without any LaTeX.
         self.is_tex = "\\" in text or "$" in text
 
@@ -128,6 +130,7 @@ class _Reader:
         else:
             out = token[0]
         self.depth -= 1
+        self.last = self.position, out
         return out
 
     def formula(self, start: int) -> str:
@@ -342,16 +345,18 @@ class _Reader:
             return out
         rows = ([cell.strip().rstrip(",;.") for cell in row.split(_CELL)] for row in out.split(_ROW))
         inner = "; ".join(", ".join(filter(None, row)) for row in rows if any(row))
-        return inner.join(TABLES[name])
+        # The sentence may end with the table.
+        return inner.join(TABLES[name]) + "." * out.rstrip().endswith(".")
 
     def fraction(self, name: str, _math: bool) -> str | None:
         start = self.position - len(name) - 1
+        before = self.last[1] if self.last[0] == start else self.text[start - 1 : start]
         above, below = self.argument(math=True).strip(), self.argument(math=True).strip()
         if not above or not below:
             return None
         above = above if not _OPERATOR.search(above) or _ATOM.fullmatch(above) else f"({above})"
         below = below if _ATOM.fullmatch(below) else f"({below})"
-        is_factor = self.text[start - 1 : start].isalnum() or self.factor_follows()
+        is_factor = before[-1:].isalnum() or self.factor_follows()
         return f"({above}/{below})" if is_factor else f"{above}/{below}"
 
     def factor_follows(self) -> bool:

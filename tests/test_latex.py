@@ -38,6 +38,7 @@ from bot.cards.latex import LONGEST, readable
         (r"\[\begin{aligned} a &= b \\[2mm] c &= d \end{aligned}\]", "a = b c = d"),
         (r"\[\begin{align} a &= b \end{align}\]", "a = b"),
         (r"$\begin{pmatrix} a & b \\ c & d \end{pmatrix}$", "(a, b; c, d)"),
+        (r"$U=\ours\begin{bmatrix} x \end{bmatrix}$", r"U=\ours[x]"),
         (r"$\begin{array}{cc} 1 & 2 \\ 3 & 4 \end{array}$", "1, 2; 3, 4"),
         (
             r"\[\begin{cases} 1, & \text{if $k$ is odd,} \\ 0, & \text{else.} \end{cases}\]",

@@ -123,7 +123,7 @@ class _Reader:
             out = self.inner_formula(math)
         elif token[0] == "~":
             out = " " if math or self.is_tie(start) else "~"
-        elif token[0] in SCRIPTS and (math or self.position in self.closings):
+        elif token[0] in SCRIPTS and (math or self.group_here()):
             out = self.script(token[0])
         elif math:
             out = _CELL if token[0] == "&" else token[0].replace("'", "′")
@@ -197,17 +197,27 @@ class _Reader:
     def group_end(self) -> int:
         """Where the `{…}` or `[…]` that starts here ends; 0 where none starts."""
         option = _OPTION.match(self.text, self.position)
-        return option.end() if option else self.closings.get(self.position, (0, 0))[1]
+        group = self.group_here()
+        return option.end() if option else group[1] if group else 0
+
+    def group_here(self) -> tuple[int, int] | None:
+        """Where the content of the `{…}` that starts here ends, and where the group does."""
+        return self.closings.get(self.position) if self.text.startswith("{", self.position) else None
+
+    def option(self) -> str:
+        """What stands in the `[…]` that follows; empty where none does."""
+        found = _OPTION.match(self.text, self.position)
+        self.position = found.end() if found else self.position
+        return found[1] if found else ""
 
     def argument(self, math: bool) -> str:
         """The group, macro or single sign that follows; empty where none does."""
         self.skip_space()
         here = self.text[self.position : self.position + 1]
-        if self.position in self.closings and here == "{":
-            content_end, end = self.closings[self.position]
+        if group := self.group_here():
             self.position += 1
-            out = self.sequence(content_end, math=math)
-            self.position = end
+            out = self.sequence(group[0], math=math)
+            self.position = group[1]
             return out
         if here == "\\":
             return self.piece(math)
@@ -240,8 +250,12 @@ class _Reader:
 
     def without_argument(self, _name: str, _math: bool) -> str:
         self.position += self.text.startswith("*", self.position)
-        self.position = max(self.position, self.closings.get(self.position, (0, 0))[1])
+        self.skip_group()
         return ""
+
+    def skip_group(self) -> None:
+        if group := self.group_here():
+            self.position = group[1]
 
     def space(self, name: str, _math: bool) -> str:
         if name not in ("\\", "cr"):
@@ -290,7 +304,7 @@ class _Reader:
 
     def side_by_side(self, _name: str, _math: bool) -> str | None:
         first = self.argument(math=False)
-        second = self.argument(math=False) if self.position in self.closings else ""
+        second = self.argument(math=False) if self.group_here() else ""
         return f"{first} {second}".strip() or None
 
     def stacked(self, name: str, math: bool) -> str | None:
@@ -299,8 +313,7 @@ class _Reader:
         return below + self.raised(STACKED[name], beside) if below and beside else None
 
     def long_arrow(self, name: str, _math: bool) -> str | None:
-        option = _OPTION.match(self.text, self.position)
-        self.position = option.end() if option else self.position
+        self.option()
         above = self.argument(math=True)
         return LONG_ARROWS[name] + (self.raised("^", above) if above else "")
 
@@ -308,14 +321,13 @@ class _Reader:
         return self.script(TEXT_SCRIPTS[name])
 
     def citation(self, _name: str, _math: bool) -> str | None:
-        option = _OPTION.match(self.text, self.position)
-        self.position = option.end() if option else self.position
-        content_end, end = self.closings.get(self.position, (0, 0))
-        if not end:
+        option = self.option()
+        group = self.group_here()
+        if not group:
             return None
-        keys = self.text[self.position + 1 : content_end]
-        self.position = end
-        return f"[{keys}, {option[1]}]" if option and option[1] else f"[{keys}]"
+        keys = self.text[self.position + 1 : group[0]]
+        self.position = group[1]
+        return f"[{keys}, {option}]" if option else f"[{keys}]"
 
     def note(self, _name: str, _math: bool) -> str | None:
         content = self.argument(math=False)
@@ -338,7 +350,7 @@ class _Reader:
         self.position = opening.end()
         name = opening["name"].rstrip("*")
         if name in ("array", "tabular"):
-            self.position = max(self.position, self.closings.get(self.position, (0, 0))[1])
+            self.skip_group()
         out = self.sequence(content_end, math=math)
         self.position = end
         if name not in TABLES:
@@ -368,9 +380,7 @@ class _Reader:
         return name == "left" or (is_letter and name not in SILENT and name not in SPACES)
 
     def root(self, _name: str, _math: bool) -> str | None:
-        option = _OPTION.match(self.text, self.position)
-        degree = option[1] if option else ""
-        self.position = option.end() if option else self.position
+        degree = self.option()
         content = self.argument(math=True).strip()
         sign = ROOTS.get(degree) or degree.translate(SCRIPTS["^"]) + "√"
         return sign + (content if _ATOM.fullmatch(content) else f"({content})") if content else None

@@ -65,7 +65,15 @@ def as_read(reply: Reply | None) -> str:
         return ""
     cards = ("\n".join([*card.tags, card.title, card.byline, *card.tldrs]) for card in reply.cards)
     return "\n".join(
-        [reply.title, reply.text, reply.code, *cards, reply.footer, *(button.label for button in reply.buttons)]
+        [
+            reply.title,
+            reply.text,
+            reply.quote,
+            reply.code,
+            *cards,
+            reply.footer,
+            *(button.label for button in reply.buttons),
+        ]
     )
 
 

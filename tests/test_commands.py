@@ -261,7 +261,7 @@ async def test_the_abstract_is_shown_whole(room: Room) -> None:
     reply = await (await room.person()).presses("abstract:2603.00001")
     assert reply is not None
     assert reply.title == "Paper 1"
-    assert reply.text == ("Bounds of α." * 200)
+    assert reply.quote == ("Bounds of α." * 200)
 
 
 async def test_the_sample_is_shown_in_the_web_chat_alone(room: Room) -> None:

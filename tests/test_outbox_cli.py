@@ -296,7 +296,7 @@ async def test_a_database_is_moved_to_postgresql_and_used_there_at_the_terminal(
     moved = await terminal.runs("migrate", "--to", there)
     assert moved.code == 0
     assert moved.out.startswith(
-        "Copied 4 rows in 19 tables, and compared each table's rows. What is next:\n1. Set [database] url"
+        "Copied 4 rows in 22 tables, and compared each table's rows. What is next:\n1. Set [database] url"
     )
     assert "messages" in moved.err
     moved_to = terminal.with_settings(database__url=there)

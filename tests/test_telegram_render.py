@@ -135,6 +135,13 @@ def test_our_own_commands_can_be_tapped_but_nobody_is_mentioned() -> None:
     assert linked_by_telegram(seen(payload)[0]) == [("BotCommand", "/subscribe")]
 
 
+def test_a_quoted_abstract_has_no_command_to_tap() -> None:
+    (payload,) = render(Reply(text="/help", title="On f/(1+x)/y and /stop", quote="Of (1+√5)/2, φ(n)/24 and /start."))
+    text, _ = seen(payload)
+    assert linked_by_telegram(text) == [("BotCommand", "/help")]
+    assert text.replace(WORD_JOINER, "") == "On f/(1+x)/y and /stop\n/help\n\nOf (1+√5)/2, φ(n)/24 and /start."
+
+
 def test_buttons_say_which_card_they_belong_to_where_there_are_several() -> None:
     more = (Button("10 more", "more:2502.1"),)
     assert buttons(render(Reply(cards=(CARD,), buttons=more))[0]) == [["Abstract"], ["10 more"]]
@@ -204,7 +211,13 @@ CARDS = st.builds(
     number=st.none() | st.integers(1, 100),
 )
 REPLIES = st.builds(
-    Reply, text=LONG, title=LONG, cards=st.lists(CARDS, max_size=40).map(tuple), footer=LONG, buttons=SOME_BUTTONS
+    Reply,
+    text=LONG,
+    title=LONG,
+    quote=LONG,
+    cards=st.lists(CARDS, max_size=40).map(tuple),
+    footer=LONG,
+    buttons=SOME_BUTTONS,
 )
 
 

@@ -28,4 +28,4 @@ def pack(parts: Iterable[Part], size: Callable[[Part], Size], limit: Size) -> li
 
 def utf16_length(text: str) -> int:
     """Length in UTF-16 units, which is how Telegram counts."""
-    return len(text) + sum(character > "\uffff" for character in text)
+    return len(text.encode("utf-16-le", "surrogatepass")) // 2

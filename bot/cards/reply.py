@@ -68,6 +68,7 @@ class Reply:
     """What the bot says: a headline, a text, cards in order, a closing line, buttons. Every part is plain text.
 
     `code` is there to be copied, sign for sign, and stands below the text. `file` goes along with what is said anew.
+    `quote`: what somebody else wrote, below the text; unlike in the text, a command in it is none.
     `in_place`: it takes the place of the message whose button was pressed.
     """
 
@@ -79,6 +80,7 @@ class Reply:
     in_place: bool = False
     code: str = ""
     file: File | None = None
+    quote: str = ""
 
 
 Render = Callable[[Reply], list[str]]

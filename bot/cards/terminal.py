@@ -10,7 +10,7 @@ _WIDTH = 100
 
 def as_text(reply: Reply) -> str:
     """A Reply as lines of text, wrapped for a terminal; control characters of outside texts are gone."""
-    parts = ["\n".join(filter(None, [reply.title, reply.text])), *map(_card, reply.cards), reply.footer]
+    parts = ["\n".join(filter(None, [reply.title, reply.text, reply.quote])), *map(_card, reply.cards), reply.footer]
     return "\n\n".join(plain(part) for part in parts if part)
 
 

@@ -8,6 +8,7 @@ from bot.arxiv.by_id import find_papers
 from bot.arxiv.client import ArxivError
 from bot.cards.latex import readable
 from bot.cards.reply import Button, Card, Reply, card_of
+from bot.chats import Language
 from bot.commands.context import Context
 from bot.commands.status import arxiv_line, silence
 from bot.papers import BadPaperId, Paper, PaperId, find_paper_ids, is_sample, parse_paper_id
@@ -148,11 +149,13 @@ async def abstract(context: Context) -> Reply:
         written = await summaries.get(connection, found)
     if not found or not _may_see(context, found[0]):
         return context.says("button.stale")
-    shown = found[0]
-    summary = written.get(shown.id)
-    chinese = summary.abstract_zh if summary and context.chat.preferences.language != "en" else None
-    text = "\n\n".join(filter(None, [readable(shown.abstract), chinese]))
-    return Reply(text, title=readable(shown.title))
+    return abstract_of(found[0], written.get(found[0].id), context.chat.preferences.language)
+
+
+def abstract_of(shown: Paper, summary: Summary | None, language: Language) -> Reply:
+    """A paper's title and abstract in a chat's language."""
+    chinese = summary.abstract_zh if summary and language != "en" else None
+    return Reply(title=readable(shown.title), quote="\n\n".join(filter(None, [readable(shown.abstract), chinese])))
 
 
 def is_paper_id(text: str) -> bool:

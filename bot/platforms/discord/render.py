@@ -47,7 +47,7 @@ def render(reply: Reply) -> list[str]:
 
 def _parts(reply: Reply) -> Iterator[_Part]:
     title = _line(reply.title, limits.EMBED_TITLE)
-    header = _joined("\n", [_bold(title), escaped(plain(reply.text))])
+    header = _joined("\n", [_bold(title), *(escaped(plain(text)) for text in (reply.text, reply.quote))])
     yield from (_Part(content=piece) for piece in split(header, limits.CONTENT))
     yield from (_Part(content=_FENCED.format(piece)) for piece in split(_code(reply.code), _CODE_ROOM))
     yield from (

@@ -100,9 +100,10 @@ def _joined(parts: list[_Part]) -> str:
 
 
 def _opening(reply: Reply) -> list[str]:
-    title = _cut(_said(reply.title), _TITLE_ROOM)
+    title = _cut(_untapped(reply.title), _TITLE_ROOM)
     heading = f"<b>{escape(title)}</b>" if title else ""
-    first, *rest = _split(_said(reply.text), TEXT_LIMIT - utf16_length(title) - 1) or [""]
+    text = _GAP.join(filter(None, (_said(reply.text), _untapped(reply.quote))))
+    first, *rest = _split(text, TEXT_LIMIT - utf16_length(title) - 1) or [""]
     return [html for html in ("\n".join(filter(None, (heading, escape(first)))), *map(escape, rest)) if html]
 
 
@@ -163,7 +164,12 @@ def _linked(label: str, url: str) -> str:
 
 def _quoted(outside: str) -> str:
     """A text from outside, as HTML that shows it and nothing else: no markup, nobody mentioned, no command to tap."""
-    return escape(_COMMAND.sub(rf"\g<0>{WORD_JOINER}", _said(outside)))
+    return escape(_untapped(outside))
+
+
+def _untapped(text: str) -> str:
+    """A text in which nobody is mentioned and no command can be tapped. Not escaped yet."""
+    return _COMMAND.sub(rf"\g<0>{WORD_JOINER}", _said(text))
 
 
 def _said(text: str) -> str:

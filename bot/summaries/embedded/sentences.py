@@ -3,7 +3,7 @@
 import re
 from bisect import bisect_right
 
-from bot.cards.latex import math_spans
+from bot.cards.formulas import math_spans
 
 # What a dot follows without ending a sentence.
 _ABBREVIATION = re.compile(

@@ -10,7 +10,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
 
-from bot.cards.latex import math_spans
+from bot.cards.formulas import math_spans
 
 
 @dataclass(frozen=True, slots=True)

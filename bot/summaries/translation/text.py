@@ -8,7 +8,7 @@ import re
 from collections.abc import Callable, Iterator, Sequence
 from typing import Protocol
 
-from bot.cards.latex import math_spans
+from bot.cards.formulas import math_spans
 from bot.summaries.embedded.sentences import split
 from bot.summaries.translation.faithful import LANGUAGES, Language, fault
 from bot.summaries.translation.glossary import Glossary

@@ -296,7 +296,8 @@ async def test_a_database_is_moved_to_postgresql_and_used_there_at_the_terminal(
     moved = await terminal.runs("migrate", "--to", there)
     assert moved.code == 0
     assert moved.out.startswith(
-        f"Copied 4 rows in {len(metadata.tables)} tables, and compared each table's rows. What is next:\n1. Set [database] url"
+        f"Copied 4 rows in {len(metadata.tables)} tables, and compared each table's rows. "
+        "What is next:\n1. Set [database] url"
     )
     assert "messages" in moved.err
     moved_to = terminal.with_settings(database__url=there)

@@ -386,7 +386,7 @@ class App:
 
     async def _thread(self, name: str) -> Chat:
         async with self._database.write() as connection:
-            return await chats.meet(
+            chat = await chats.meet(
                 connection,
                 "web",
                 slug_of(name),
@@ -396,6 +396,10 @@ class App:
                 preferences=self._settings.digest.preferences,
                 now=self._clock.now(),
             )
+            # At first, and where the thread to which operators' news came was forgotten.
+            if not await chats.is_operator(connection, "web", "local"):
+                await chats.add_operator(connection, "web", "local", chat.id)
+        return chat
 
     async def _status(self, chat: Chat) -> str:
         return await web_status(self._services, chat)
@@ -410,7 +414,6 @@ class App:
         chat = await self._thread(phrases_of("en")("web.first_thread"))
         async with self._database.write() as connection:
             await papers.add_announced(connection, sample.announced, now)
-            await chats.add_operator(connection, "web", "local", chat.id)
         phrases = phrases_of("en")
         await self._services.tell(chat, "hello", Reply(phrases("start.hello"), title=phrases("start.title")))
         async with self._database.read() as connection:

@@ -1,6 +1,7 @@
 """OPML: the list of feeds that a feed reader exports; those of arXiv become subscriptions (http://opml.org/spec2.opml)."""
 
 import re
+from functools import lru_cache
 from urllib.parse import unquote, urlsplit
 from xml.parsers.expat import ExpatError, ParserCreate
 from xml.parsers.expat.errors import messages
@@ -27,10 +28,10 @@ def read(text: str) -> Portable:
             interests[interest] = None
         else:
             left_out[url[:_LONGEST_URL]] = None
+        if len(interests) > MOST_SUBSCRIPTIONS:
+            raise BadFileError(0, "import.too_many", count=MOST_SUBSCRIPTIONS)
     if not interests:
         raise BadFileError(0, "import.no_feeds")
-    if len(interests) > MOST_SUBSCRIPTIONS:
-        raise BadFileError(0, "import.too_many", count=MOST_SUBSCRIPTIONS)
     return Portable(tuple(interests), left_out=tuple(left_out))
 
 
@@ -45,9 +46,12 @@ def interest_of(url: str) -> Interest | None:
         is_arxiv = parts.scheme in ("http", "https") and _HOST.fullmatch(parts.hostname or "")
     except ValueError:
         return None
-    if not is_arxiv or feed is None:
-        return None
-    codes = [code for name in feed[1].split("+") for code in _categories(name.lower())]
+    return _interest(feed[1].lower()) if is_arxiv and feed is not None else None
+
+
+@lru_cache(1_000)
+def _interest(names: str) -> Interest | None:
+    codes = [code for name in names.split("+") for code in _categories(name)]
     try:
         return parse_interest("+".join(codes)) if all(codes) else None
     except BadQuery:

@@ -115,13 +115,13 @@ async def _measure(file: Path, captures: Path, how_many: int) -> Cost:
     await _announce(database, captures, FIRST_DAY)
     await composer.tick(FIRST_DAY)
     await _announce(database, captures, SECOND_DAY)
-    before, bytes_before = await _counts(database), await _size(database, file)
+    before, bytes_before = await _counts(database), await _size(database)
     holdup = asyncio.create_task(longest_holdup())
     began = time.perf_counter()
     await composer.tick(SECOND_DAY)
     seconds = time.perf_counter() - began
     holdup.cancel()
-    after, bytes_after = await _counts(database), await _size(database, file)
+    after, bytes_after = await _counts(database), await _size(database)
     made, rows, queued = (late - early for late, early in zip(after, before, strict=True))
     if made != how_many:
         raise SystemExit(f"{made} digests for {how_many} chats")
@@ -194,13 +194,14 @@ async def _counts(database: Database) -> list[int]:
         ]
 
 
-async def _size(database: Database, file: Path) -> int:
-    """The file's bytes, all of what was committed moved into it."""
-    async with database.engine.connect() as connection:
-        await connection.exec_driver_sql("COMMIT")
-        await connection.exec_driver_sql("PRAGMA wal_checkpoint(TRUNCATE)")
-        await connection.exec_driver_sql("BEGIN")
-    return file.stat().st_size
+async def _size(database: Database) -> int:
+    """The bytes that are used: the full-text index leaves pages free, which digests would fill unseen."""
+    async with database.read() as connection:
+        pages, free, size = [
+            (await connection.exec_driver_sql(f"PRAGMA {name}")).scalar_one()
+            for name in ("page_count", "freelist_count", "page_size")
+        ]
+    return int((pages - free) * size)
 
 
 if __name__ == "__main__":

@@ -4,7 +4,7 @@ import json
 import re
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from bot.cards.citation import MOST_AUTHORS, STYLES, Name, bibtex, csl, first_month, markdown, name_of, ris
@@ -162,6 +162,7 @@ def test_of_thousands_of_authors_the_first_are_named() -> None:
 TEXTS = st.text(st.one_of(st.sampled_from('{}\\$%&_#^~"@\n ,-'), st.characters()), max_size=40)
 
 
+@settings(max_examples=60, deadline=None)
 @given(TEXTS, st.lists(TEXTS, min_size=1, max_size=3), TEXTS, TEXTS)
 def test_whatever_stands_in_a_paper_the_file_can_be_read(
     title: str, authors: list[str], journal: str, doi: str

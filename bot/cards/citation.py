@@ -13,11 +13,12 @@ from bot.cards.latex import readable
 from bot.cards.plain import plain
 from bot.papers import Paper, PaperId
 
-MOST_AUTHORS = 100
+MOST_AUTHORS = 50
 """That are named; some collaborations have three thousand."""
 
 _GROUP = re.compile(r"\b(?:collaborations?|consortium|team|group|project|network|initiative)\b|^the\s", re.I)
 _SUFFIX = re.compile(r"(?:Jr|Sr)\.?|I{2,3}|IV")
+_SPECIAL = re.compile(r"[\\{}$%&#_^]")
 _DULL = frozenset(
     {"a", "an", "the", "on", "of", "for", "in", "to", "is", "are", "and", "or", "with", "from", "by", "at"}
 )
@@ -99,7 +100,7 @@ def _has_more(paper: Paper) -> bool:
 
 def _bare(doi: str | None) -> str:
     """A DOI without what would end a field; some papers name several."""
-    return re.sub(r"[{}\\\s].*", "", (doi or "").strip())
+    return re.sub(r"[{}\\\s].*", "", plain(doi or "").strip())
 
 
 def _keys(papers: Sequence[Paper]) -> Iterator[str]:
@@ -126,6 +127,8 @@ def _tex(text: str) -> str:
     what is left alone is dropped.
     """
     text = " ".join(plain(text).split())
+    if not _SPECIAL.search(text):
+        return text
     text = re.sub(r"(?<!\\)((?:\\\\)*)\\$", r"\1", text)
     for by_name in (False, True):
         safe = "".join(_safe(text, by_name=by_name))
@@ -193,7 +196,8 @@ def _ris(paper: Paper) -> Iterator[str]:
 
 def csl(papers: Sequence[Paper]) -> str:
     """CSL-JSON, each a preprint: https://docs.citationstyles.org/en/stable/specification.html#appendix-iii-types."""
-    return json.dumps(list(map(_csl, papers, _keys(papers))), ensure_ascii=False, indent=1) + "\n"
+    items = (json.dumps(_csl(*each), ensure_ascii=False) for each in zip(papers, _keys(papers), strict=True))
+    return "[" + ",\n".join(items) + "]\n"
 
 
 def _csl(paper: Paper, key: str) -> dict[str, Any]:

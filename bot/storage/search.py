@@ -19,7 +19,7 @@ from bot.storage.words import in_category
 
 MOST_CANDIDATES = 500
 """That are looked through for one search, the best first."""
-MOST_RANKED = 20_000
+MOST_RANKED = 10_000
 """Of papers that have words as common as "model", the latest so many are ranked: that bounds what a search costs."""
 _AT_ONCE = 20
 

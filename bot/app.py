@@ -32,6 +32,7 @@ from bot.digests.compose import Composer
 from bot.errors import PaperwireError
 from bot.jobs.hastening import hasten
 from bot.jobs.housekeeping import Housekeeper
+from bot.jobs.indexing import Indexing
 from bot.jobs.summarising import Summarising
 from bot.locales import phrases_of
 from bot.metrics import Metrics
@@ -166,6 +167,8 @@ class App:
             scheduler.add("summarise", self._summarising.tick)
             scheduler.add("digest", self._digest)
             scheduler.add("deliver", self._courier.tick)
+        if "worker" in roles:
+            scheduler.add("index", Indexing(database).tick)
         scheduler.add("prune", Housekeeper(database, settings.retention).tick)
 
     def _share_work(self, poller: FeedPoller) -> "Distributed":
@@ -264,6 +267,7 @@ class App:
         await self._hasten(now)
 
     async def _hasten(self, now: datetime) -> None:
+        self._scheduler.wake("index")
         if await hasten(self._database, self._settings.arxiv.default_categories, now):
             self._scheduler.wake("digest")
 

@@ -64,17 +64,9 @@ def as_read(reply: Reply | None) -> str:
     if reply is None:
         return ""
     cards = ("\n".join([*card.tags, card.title, card.byline, *card.tldrs]) for card in reply.cards)
-    return "\n".join(
-        [
-            reply.title,
-            reply.text,
-            reply.quote,
-            reply.code,
-            *cards,
-            reply.footer,
-            *(button.label for button in reply.buttons),
-        ]
-    )
+    further = [each for each in (reply.quote, reply.code) if each]
+    labels = (button.label for button in reply.buttons)
+    return "\n".join([reply.title, reply.text, *further, *cards, reply.footer, *labels])
 
 
 ANYTHING = "\0"

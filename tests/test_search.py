@@ -8,6 +8,7 @@ import pytest
 import sqlalchemy as sa
 
 from bot.interests import Document, Matches, parse_interest
+from bot.jobs.indexing import Indexing
 from bot.papers import Paper
 from bot.storage import papers, search
 from bot.storage.database import Database, open_database
@@ -67,6 +68,7 @@ MEANT = {
 async def shelf(any_database: Database) -> Database:
     async with any_database.write() as connection:
         await papers.add(connection, SHELF, MONDAY)
+    await Indexing(any_database).tick(MONDAY)
     return any_database
 
 
@@ -93,6 +95,7 @@ async def test_a_new_version_is_found_by_its_own_words_only(shelf: Database) -> 
     second = replace(SHELF[4], version=2, title="Strings", categories=("hep-th", "gr-qc"))
     async with shelf.write() as connection:
         await papers.add(connection, [second, replace(SHELF[0], categories=("cs.CL", "cs.AI"))], MONDAY)
+    await Indexing(shelf).tick(MONDAY)
     assert (await found(shelf, "branes"), await found(shelf, "strings"), await found(shelf, "gr-qc")) == ([], [5], [5])
     assert await found(shelf, "cs.AI") == [1]
 
@@ -121,6 +124,7 @@ async def test_whatever_is_asked_both_databases_find_what_a_subscription_would_m
     ]
     async with any_database.write() as connection:
         await papers.add(connection, shelf, MONDAY)
+    await Indexing(any_database).tick(MONDAY)
     queries = [_a_query(dice, words, authors) for _ in range(150)]
     for query in queries:
         interest = parse_interest(query)
@@ -151,6 +155,7 @@ async def test_what_was_stored_before_can_be_searched_after_the_upgrade(tmp_path
     file = tmp_path / "paperwire.db"
     _store_before(file)
     database = await open_database(f"sqlite:///{file}")
+    await Indexing(database).tick(MONDAY)
     assert set(await found(database, "transformer")) == {2, 3, 5}
     await database.close()
 
@@ -178,4 +183,5 @@ async def test_what_is_as_common_as_can_be_costs_no_more_than_the_latest_of_it(
     shelf: list[Paper] = [a_paper(number, title="Common words") for number in range(1, 31)]
     async with any_database.write() as connection:
         await papers.add(connection, shelf, MONDAY)
+    await Indexing(any_database).tick(MONDAY)
     assert sorted(await found(any_database, "common")) == [26, 27, 28, 29, 30]

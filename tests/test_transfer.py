@@ -53,6 +53,7 @@ ROWS: dict[str, list[dict[str, Any]]] = {
             for number in range(MANY)
         ),
     ],
+    "unindexed": [{"paper_id": "hep-th/9901001"}],
     "paper_words": [
         {
             "id": 12,

@@ -7,8 +7,10 @@ from bot.commands.context import Context
 from bot.commands.queries import LONGEST_ACTION, mend, named
 from bot.commands.reading import is_paper_id, paper
 from bot.interests import BadQuery, Interest, parse_interest
-from bot.storage import search
+from bot.storage import search, words
 
+_A_MOMENT = 50
+"""Papers that were just stored and can be found all the same: a tenth of a second's work."""
 _A_PAGE = 10
 _PAGES = 20
 
@@ -34,6 +36,8 @@ async def _page(context: Context, query: str, page: int) -> Reply:
         interest = parse_interest(query)
     except BadQuery as error:
         return mend(context, error)
+    async with context.services.database.write() as connection:
+        await words.catch_up(connection, _A_MOMENT)
     async with context.services.database.read() as connection:
         at_most, with_sample = skip + _A_PAGE + 1, context.chat.platform == "web"
         found = await search.find(connection, interest, at_most, with_sample=with_sample)

@@ -99,7 +99,7 @@ async def add(connection: AsyncConnection, new: Iterable[Paper], seen_at: dateti
     if not rows:
         return
     await connection.execute(_put(connection.dialect.name), list(rows.values()))
-    await words.keep_up(connection, list(rows))
+    await words.note(connection, list(rows))
 
 
 @cache

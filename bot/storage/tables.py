@@ -87,6 +87,13 @@ paper_words = sa.Table(
     sa.Column("others", sa.Text, nullable=False),
 )
 
+# Papers whose words are still to be made, or made anew.
+unindexed = sa.Table(
+    "unindexed",
+    metadata,
+    sa.Column("paper_id", sa.Text, _reference("papers.id"), primary_key=True),
+)
+
 # What each person saved, who is known by the id that the platform gives them.
 saved = sa.Table(
     "saved",

@@ -17,7 +17,7 @@ from rich.console import Console
 from bot.app import App
 from bot.chats import Chat
 from bot.clock import WallClock
-from bot.config import Arxiv, Settings, Web
+from bot.config import Arxiv, Retention, Settings, Web
 from bot.config import Database as DatabaseSettings
 from bot.jobs.scheduler import JobScheduler
 from bot.locales import phrases_of
@@ -315,6 +315,7 @@ async def running(folder: Path) -> AsyncIterator[App]:
         web=Web(port=0),
         database=DatabaseSettings(url=f"sqlite:///{folder}/paperwire.db"),
         arxiv=Arxiv(feed_url=NOBODY, default_categories=()),
+        retention=Retention(days=36_500),  # the tests' texts are of a spring, and are not to be dropped meanwhile
     )
     clock = WallClock()
     scheduler = JobScheduler(clock)

@@ -327,6 +327,7 @@ async def test_a_stored_paper_has_a_page_with_its_facts(world: World) -> None:
     shown = (await world.page("/papers/2600.00001")).text_content()
     for fact in ("Attention Is Cheap", "Ada Lovelace, 何其", "cs.CL, cs.LG", "v2", "12 pages", "by <b>two</b>."):
         assert fact in shown
+    assert "first screening only" in shown
 
 
 async def test_a_card_shows_both_languages_and_says_which_is_which() -> None:

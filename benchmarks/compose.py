@@ -26,7 +26,8 @@ from benchmarks.load import longest_holdup, table
 from bot.arxiv.feed import parse_feed
 from bot.chats import Language, PlatformName, Preferences
 from bot.clock import WallClock
-from bot.digests.compose import Composer, Renders
+from bot.digests.compose import Composer
+from bot.digests.ports import Renders
 from bot.metrics import Metrics
 from bot.platforms.discord.render import render as render_discord
 from bot.platforms.telegram.render import render as render_telegram

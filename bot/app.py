@@ -30,16 +30,16 @@ from bot.delivery.courier import Courier
 from bot.delivery.port import Platform, Rate
 from bot.digests.compose import Composer
 from bot.errors import PaperwireError
-from bot.jobs.hastening import hasten
 from bot.jobs.housekeeping import Housekeeper
 from bot.jobs.indexing import Indexing
+from bot.jobs.polling import Polling
 from bot.jobs.summarising import Summarising
 from bot.locales import phrases_of
 from bot.metrics import Metrics
 from bot.platforms.webchat.render import render as render_web
 from bot.platforms.webchat.send import Listeners, WebChatPlatform
 from bot.platforms.webchat.updates import WebChat, slug_of
-from bot.storage import chats, digests, marks, papers, updates_seen
+from bot.storage import chats, digests, marks, operators, papers, updates_seen
 from bot.storage.database import Database
 from bot.storage.lease import lease
 from bot.storage.snapshot import snapshot
@@ -118,6 +118,7 @@ class App:
         wait = timedelta(minutes=settings.digest.wait_for_summaries)
         self._summarising = Summarising(database, summariser, wait, lambda: scheduler.wake("summarise"))
         poller = FeedPoller(database, self._client, clock, settings.arxiv, self._metrics)
+        self._polling = Polling(poller, database, scheduler, settings.arxiv.default_categories)
         self._composer = Composer(
             database,
             summariser.at_once,
@@ -163,7 +164,7 @@ class App:
         )
         self._distributed = self._share_work(poller) if database.is_shared else None
         if self._distributed is None:
-            scheduler.add("poll", partial(self._poll, poller))
+            scheduler.add("poll", self._polling.tick)
             scheduler.add("summarise", self._summarising.tick)
             scheduler.add("digest", self._digest)
             scheduler.add("deliver", self._courier.tick)
@@ -183,7 +184,7 @@ class App:
             self._platforms,
             deliver=self._courier.serve,
             compose=self._composer.daily,
-            poll=partial(self._poll_first, poller),
+            poll=self._polling.first,
             next_poll_at=poller.next_poll_at,
             summarising=self._summarising,
         )
@@ -210,7 +211,7 @@ class App:
         await self._web.start()
         await self._first_start()
         async with self._database.read() as connection:
-            if await chats.has_operator(connection, list(self._platforms)):
+            if await operators.has_any(connection, list(self._platforms)):
                 self._services.claim.code = None
             restored = await marks.get(connection, marks.RESTORED)
         if restored is not None:
@@ -255,21 +256,6 @@ class App:
         except SQLAlchemyError as error:
             return f"database: {type(error).__name__}"
         return ""
-
-    async def _poll(self, poller: FeedPoller, now: datetime) -> datetime | None:
-        due = await poller.tick(now)
-        self._scheduler.wake("summarise")
-        await self._hasten(now)
-        return due
-
-    async def _poll_first(self, poller: FeedPoller, now: datetime) -> None:
-        await poller.poll_first(now)
-        await self._hasten(now)
-
-    async def _hasten(self, now: datetime) -> None:
-        self._scheduler.wake("index")
-        if await hasten(self._database, self._settings.arxiv.default_categories, now):
-            self._scheduler.wake("digest")
 
     async def _digest(self, now: datetime) -> datetime | None:
         due = await self._composer.tick(now)
@@ -401,8 +387,8 @@ class App:
                 now=self._clock.now(),
             )
             # At first, and where the thread to which operators' news came was forgotten.
-            if not await chats.is_operator(connection, "web", "local"):
-                await chats.add_operator(connection, "web", "local", chat.id)
+            if not await operators.is_operator(connection, "web", "local"):
+                await operators.add(connection, "web", "local", chat.id)
         return chat
 
     async def _status(self, chat: Chat) -> str:

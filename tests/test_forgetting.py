@@ -13,7 +13,7 @@ from bot.chats import Chat
 from bot.commands.forgetting import TIME_TO_CONFIRM
 from bot.config import Retention
 from bot.jobs.housekeeping import Housekeeper
-from bot.storage import attempts, chats, digests, forgetting, imports, outbox, saved, threads
+from bot.storage import attempts, chats, digests, forgetting, imports, operators, outbox, saved, threads
 from bot.storage.database import Database
 from bot.storage.digests import NewDigest, Receipt
 from bot.storage.tables import metadata, payloads
@@ -49,7 +49,7 @@ async def a_full_chat(database: Database, **facts: str) -> Chat:
         await outbox.put(connection, chat.id, numbers[chat.id], f"d{chat.id}", ["shared", f"own {chat.id}"], MONDAY)
         await threads.say(connection, chat.id, "person", f"said {chat.id}", "<p>hello</p>", MONDAY)
         await imports.put(connection, chat.id, "paperwire = 1", MONDAY)
-        await chats.add_operator(connection, "telegram", f"ada of {chat.address}", chat.id)
+        await operators.add(connection, "telegram", f"ada of {chat.address}", chat.id)
         await saved.add(connection, "telegram", f"ada of {chat.address}", [paper.id], MONDAY)
     return chat
 
@@ -156,7 +156,7 @@ async def subscriptions(room: Room, person: Person) -> list[str]:
 async def test_a_forgotten_chat_is_met_as_a_stranger(closed: Room) -> None:
     operator = await closed.person(address="operator")
     async with closed.database.write() as connection:
-        await chats.add_operator(connection, "telegram", "root", (await closed.chat(operator)).id)
+        await operators.add(connection, "telegram", "root", (await closed.chat(operator)).id)
     person = replace(await closed.person("cs.CL"), name="Grace")
     assert says(as_read(await person.presses(yes(await person.says("/forget")))), "forget.done")
     assert says(await person.reads("/subscriptions"), "access.waiting")
@@ -167,7 +167,7 @@ async def test_a_forgotten_chat_is_met_as_a_stranger(closed: Room) -> None:
 async def test_a_forgotten_chat_may_ask_again_and_operators_hear_of_it(closed: Room) -> None:
     operator = await closed.person(address="operator")
     async with closed.database.write() as connection:
-        await chats.add_operator(connection, "telegram", "root", (await closed.chat(operator)).id)
+        await operators.add(connection, "telegram", "root", (await closed.chat(operator)).id)
     grace, root = replace(operator, address="grace", name="Grace"), replace(operator, name="root")
     for _ in range(2):
         closed.came.clear()
@@ -231,23 +231,23 @@ async def test_a_chat_that_is_kept_out_cannot_ask_anew_by_being_forgotten(closed
 async def test_an_operator_is_warned_and_is_none_afterwards(room: Room) -> None:
     person = await room.person()
     async with room.database.write() as connection:
-        await chats.add_operator(connection, "telegram", "ada", (await room.chat(person)).id)
+        await operators.add(connection, "telegram", "ada", (await room.chat(person)).id)
     reply = await person.says("/forget")
     assert says(as_read(reply), "forget.operator")
     await person.presses(yes(reply))
     async with room.database.read() as connection:
-        assert not await chats.is_operator(connection, "telegram", "ada")
+        assert not await operators.is_operator(connection, "telegram", "ada")
 
 
 async def test_the_chat_of_another_operator_is_not_theirs_to_forget(room: Room) -> None:
     person = replace(await room.person(group=True), name="Grace")
     async with room.database.write() as connection:
-        await chats.add_operator(connection, "telegram", "ada", (await room.chat(person)).id)
+        await operators.add(connection, "telegram", "ada", (await room.chat(person)).id)
     assert says(await person.reads("/forget"), "forget.serves_others")
     answer = await person.presses(f"forget:yes {room.clock.epoch():.0f}")
     assert says(as_read(answer), "forget.serves_others")
     async with room.database.read() as connection:
-        assert await chats.is_operator(connection, "telegram", "ada")
+        assert await operators.is_operator(connection, "telegram", "ada")
 
 
 async def test_a_digest_of_a_chat_that_was_forgotten_meanwhile_is_not_made(room: Room) -> None:

@@ -11,7 +11,7 @@ from bot.cards.reply import Reply
 from bot.chats import Chat
 from bot.commands.alerts import alert, ask_about_restore, explain_detour
 from bot.commands.returning import TIME_TO_CHOOSE, welcome_back
-from bot.storage import chats, marks, outbox
+from bot.storage import chats, marks, operators, outbox
 from tests.builders import MONDAY, a_chat, a_paper, announce
 from tests.test_commands import Person, Room, a_room, as_read, says
 
@@ -113,18 +113,18 @@ async def test_a_forged_choice_changes_nothing(room: Room) -> None:
     assert "void" not in await waiting(room)
 
 
-async def operators(room: Room, *languages: str) -> list[Chat]:
+async def some_operators(room: Room, *languages: str) -> list[Chat]:
     found = []
     for number, language in enumerate(languages):
         chat = await a_chat(room.database, platform="telegram", address=f"operator {number}", language=language)
         async with room.database.write() as connection:
-            await chats.add_operator(connection, "telegram", str(number), chat.id)
+            await operators.add(connection, "telegram", str(number), chat.id)
         found.append(chat)
     return found
 
 
 async def test_operators_are_told_of_a_cause_once_a_day_however_many_chats_it_touches(room: Room) -> None:
-    await operators(room, "en", "zh")
+    await some_operators(room, "en", "zh")
     for _ in range(500):
         await alert(room.services, "discord", "no_rights", "Missing Permissions")
     assert await waiting(room) == {"pending": 2}
@@ -144,7 +144,7 @@ async def test_a_group_whose_topic_is_closed_is_told_why_digests_come_to_it(room
 
 
 async def restored(room: Room) -> Person:
-    (chat, *_) = await operators(room, "en")
+    (chat, *_) = await some_operators(room, "en")
     async with room.database.write() as connection:
         await marks.put(connection, marks.RESTORED, MONDAY.isoformat())
         await outbox.put(connection, chat.id, None, "old", ["old digest"], MONDAY)

@@ -15,7 +15,7 @@ from bot.digests.compose import LOOK_AGAIN, Composer
 from bot.jobs.summarising import Summarising
 from bot.metrics import Metrics
 from bot.papers import Paper
-from bot.storage import chats, papers, spending, summaries, wanted
+from bot.storage import chats, operators, papers, spending, summaries, wanted
 from bot.storage.database import Database
 from bot.storage.spending import Spent
 from bot.summaries.model import prompt
@@ -293,7 +293,7 @@ async def test_operators_are_told_what_the_model_costs(tmp_path: Path, is_operat
         if is_operator:
             chat = await room.chat(person)
             async with room.database.write() as connection:
-                await chats.add_operator(connection, person.platform, person.name.lower(), chat.id)
+                await operators.add(connection, person.platform, person.name.lower(), chat.id)
                 await spending.add(connection, room.clock.now().date(), "toy", Spent(3, 1_000_000, 250_000))
         answer = await person.reads("/status")
         told = says(answer, "status.model_cost", model="toy", requests=3, tokens="1,250,000", cost="1.50")

@@ -11,6 +11,7 @@ from urllib.parse import quote
 
 from bot.cards.latex import readable
 from bot.cards.plain import plain
+from bot.interests.wording import PLAIN_LETTERS
 from bot.papers import Paper, PaperId
 
 MOST_AUTHORS = 50
@@ -22,8 +23,6 @@ _SPECIAL = re.compile(r"[\\{}$%&#_^]")
 _DULL = frozenset(
     {"a", "an", "the", "on", "of", "for", "in", "to", "is", "are", "and", "or", "with", "from", "by", "at"}
 )
-# Letters that Unicode does not take apart into a base and an accent.
-_PLAIN = str.maketrans({"ø": "o", "ł": "l", "đ": "d", "ð": "d", "þ": "th", "æ": "ae", "œ": "oe", "ß": "ss", "ı": "i"})
 
 
 @dataclass(frozen=True, slots=True)
@@ -116,7 +115,7 @@ def _keys(papers: Sequence[Paper]) -> Iterator[str]:
 
 
 def _ascii(text: str) -> str:
-    return re.sub(r"[^a-z0-9]", "", unicodedata.normalize("NFKD", readable(text).lower().translate(_PLAIN)))
+    return re.sub(r"[^a-z0-9]", "", unicodedata.normalize("NFKD", readable(text).lower().translate(PLAIN_LETTERS)))
 
 
 def _tex(text: str) -> str:

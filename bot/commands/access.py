@@ -8,7 +8,7 @@ from bot.chats import Access, Chat
 from bot.commands.context import Context, Services, spoken
 from bot.commands.request import Incoming
 from bot.locales import phrases_of
-from bot.storage import chats
+from bot.storage import chats, operators
 
 _TITLE_SHOWN = 60
 _LONGEST_NUMBER = 19
@@ -25,10 +25,10 @@ async def start(context: Context) -> Reply:
     if context.argument and services.claim.accepts(context.argument):
         async with services.database.write() as connection:
             # Each of several processes has a code of its own; the first one that is used ends them all.
-            if await chats.has_operator(connection, services.renders):
+            if await operators.has_any(connection, services.renders):
                 services.claim.code = None
                 return Reply(context.phrases("start.hello"), title=context.phrases("start.title"))
-            await chats.add_operator(connection, chat.platform, context.sender.id, chat.id)
+            await operators.add(connection, chat.platform, context.sender.id, chat.id)
             await chats.set_access(connection, chat.id, "allowed")
         services.claim.code = None
         log.info("operator.claimed", platform=chat.platform, chat=chat.id)
@@ -47,12 +47,12 @@ async def ask_for_access(context: Context) -> Reply:
     if chat.access == "denied":
         return context.says("access.denied")
     async with services.database.read() as connection:
-        operators = await chats.operator_chats(connection)
+        told = await operators.their_chats(connection)
         waiting = await chats.waiting(connection)
     if waiting > MOST_REQUESTS:
         log.warning("access.too_many_waiting", waiting=waiting, chat=chat.id)
         return context.says("access.waiting")
-    for operator in operators:
+    for operator in told:
         phrases = phrases_of(spoken(operator.preferences.language, None))
         request = Reply(
             phrases(
@@ -113,4 +113,4 @@ async def is_operator(services: Services, incoming: Incoming) -> bool:
     if incoming.platform == "web":
         return True
     async with services.database.read() as connection:
-        return await chats.is_operator(connection, incoming.platform, incoming.sender.id)
+        return await operators.is_operator(connection, incoming.platform, incoming.sender.id)

@@ -8,7 +8,7 @@ from bot.cards.reply import Button, Reply
 from bot.chats import PlatformName
 from bot.commands.context import Services, spoken
 from bot.locales import phrases_of
-from bot.storage import chats
+from bot.storage import chats, operators
 
 _REASON_SHOWN = 200
 
@@ -20,9 +20,9 @@ async def alert(services: Services, platform: PlatformName, cause: str, reason: 
     log.error("operators.alerted", platform=platform, cause=cause, reason=reason)
     services.metrics.alerts.labels(cause).inc()
     async with services.database.read() as connection:
-        operators = await chats.operator_chats(connection)
+        told = await operators.their_chats(connection)
     day = services.clock.now().date()
-    for operator in operators:
+    for operator in told:
         phrases = phrases_of(spoken(operator.preferences.language, None))
         text = phrases(f"alert.{cause}", platform=platform.capitalize(), reason=reason[:_REASON_SHOWN])
         await services.tell(operator, f"alert-{platform}-{cause}-{day}-{operator.id}", Reply(text), urgent=True)
@@ -41,8 +41,8 @@ async def explain_detour(services: Services, platform: PlatformName, address: st
 async def ask_about_restore(services: Services, made_at: datetime) -> None:
     """A backup was restored: ask the operators what is to become of what it holds."""
     async with services.database.read() as connection:
-        operators = await chats.operator_chats(connection)
-    for operator in operators:
+        told = await operators.their_chats(connection)
+    for operator in told:
         phrases = phrases_of(spoken(operator.preferences.language, None))
         question = Reply(
             phrases("restore.question", at=f"{made_at:%Y-%m-%d %H:%M} UTC"),

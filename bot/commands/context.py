@@ -12,7 +12,8 @@ from bot.chats import UNTIL_RESUMED, Chat, Language, local_day
 from bot.clock import Clock, Scheduler
 from bot.commands.request import Fetch, Sender
 from bot.config import Settings
-from bot.digests.compose import Composer, Renders, Summarise
+from bot.digests.compose import Composer
+from bot.digests.ports import Renders, Summarise
 from bot.locales import CatalogueName, Phrases, phrases_of
 from bot.metrics import Metrics
 from bot.papers import Paper

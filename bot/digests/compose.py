@@ -6,18 +6,19 @@ from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Iterat
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass, replace
 from datetime import date, datetime, timedelta
-from typing import Protocol, TypeVar
+from typing import TypeVar
 from weakref import WeakValueDictionary
 
 import structlog
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from bot.cards.reply import Render, Reply
-from bot.chats import Chat, PlatformName, local_day
+from bot.cards.reply import Reply
+from bot.chats import Chat, local_day
 from bot.digests.choose import Choice, Selection, Wishes, select
 from bot.digests.edition import Edition, reply_of
 from bot.digests.known import Known, match
+from bot.digests.ports import Awaited, Renders, Summarise, WhyQuiet
 from bot.interests import Matches
 from bot.metrics import Metrics
 from bot.papers import Paper, PaperId
@@ -38,18 +39,7 @@ _LOOK_ANEW = 40
 """So many of those later the listings are read anew, for papers that came meanwhile."""
 _RENDERED_AT_ONCE = 20
 
-Renders = Mapping[PlatformName, Render]
-Summarise = Callable[[Sequence[Paper]], Awaitable[dict[PaperId, Summary]]]
-WhyQuiet = Callable[[Chat, int, datetime], Awaitable[str]]
-"""Says in a chat's language why a digest has nothing, of how many papers that were announced."""
 T = TypeVar("T")
-
-
-class Awaited(Protocol):
-    """Says for which of some papers' summaries a digest should wait, for readers of both languages or of English."""
-
-    async def __call__(self, papers: Sequence[Paper], now: datetime, *, bilingual: bool) -> set[PaperId]: ...
-
 
 log = structlog.get_logger(__name__)
 

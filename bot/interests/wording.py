@@ -8,8 +8,10 @@ import unicodedata
 from dataclasses import dataclass
 from functools import lru_cache
 
-# Letters that Unicode does not take apart into a base and an accent.
-_PLAIN = str.maketrans({"ø": "o", "ł": "l", "đ": "d", "ð": "d", "þ": "th", "æ": "ae", "œ": "oe", "ı": "i", "ŋ": "n"})
+PLAIN_LETTERS = str.maketrans(
+    {"ø": "o", "ł": "l", "đ": "d", "ð": "d", "þ": "th", "æ": "ae", "œ": "oe", "ß": "ss", "ı": "i", "ŋ": "n"}
+)
+"""Small letters that Unicode does not take apart into a base and an accent, for `str.translate`."""
 _LATEX_ACCENT = re.compile(r"\\(?:[\"'`^~=.]|[Hcuvdbkrt](?![a-zA-Z]))\s*\{?\\?([a-zA-Z])\}?")
 _LATEX_FONT = re.compile(r"\\(?:text|math)(?:bf|it|rm|sc|sf|tt|cal|bb|frak)\b|\\(?:emph|textsuperscript)\b|[${}]")
 _HYPHEN = re.compile(r"(?<=\w)[-‐‑–−](?=\w)")
@@ -68,7 +70,7 @@ def _plain(text: str) -> str:
         text = _LATEX_FONT.sub("", _LATEX_ACCENT.sub(r"\1", text))
     if not text.isascii():
         marked = unicodedata.normalize("NFKD", text.casefold())
-        text = "".join(sign for sign in marked if not unicodedata.combining(sign)).translate(_PLAIN)
+        text = "".join(sign for sign in marked if not unicodedata.combining(sign)).translate(PLAIN_LETTERS)
     return text.casefold()
 
 

@@ -211,7 +211,6 @@ class Distributed:
     async def _poll_one(self) -> None:
         await self._scheduler.run(self._poll_first())
         self._scheduler.wake("poll")
-        self._scheduler.wake("summarise")
 
     async def _poll_first(self) -> None:
         await self._poll(self._clock.now())

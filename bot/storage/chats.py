@@ -390,34 +390,6 @@ async def looked_at(
     return list(dict.fromkeys(wanted))
 
 
-async def add_operator(connection: AsyncConnection, platform: PlatformName, user_id: str, chat_id: int) -> None:
-    """This person runs the bot; requests are brought to that chat."""
-    values = {"platform": platform, "user_id": user_id, "chat_id": chat_id}
-    await connection.execute(
-        insert(connection.dialect.name, operators)
-        .values(values)
-        .on_conflict_do_update(index_elements=["platform", "user_id"], set_={"chat_id": chat_id})
-    )
-
-
-async def is_operator(connection: AsyncConnection, platform: PlatformName, user_id: str) -> bool:
-    query = sa.select(sa.exists().where(operators.c.platform == platform, operators.c.user_id == user_id))
-    return bool((await connection.execute(query)).scalar_one())
-
-
-async def has_operator(connection: AsyncConnection, platforms: Iterable[PlatformName]) -> bool:
-    """Whether somebody claimed the bot on a platform other than the local web chat."""
-    outside = [platform for platform in platforms if platform != "web"]
-    query = sa.select(sa.exists().where(operators.c.platform.in_(outside)))
-    return bool((await connection.execute(query)).scalar_one())
-
-
-async def operator_chats(connection: AsyncConnection) -> list[Chat]:
-    """Where operators are told things."""
-    query = sa.select(chats).join(operators, operators.c.chat_id == chats.c.id).distinct().order_by(chats.c.id)
-    return [chat_from(row) for row in await connection.execute(query)]
-
-
 async def waiting(connection: AsyncConnection) -> int:
     """How many chats wait for an operator's yes."""
     query = sa.select(sa.func.count()).where(chats.c.access == "waiting")

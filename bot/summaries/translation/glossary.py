@@ -96,7 +96,10 @@ def _is_exact(word: str) -> bool:
 
 @lru_cache(maxsize=16_384)
 def _singular(word: str) -> str:
-    """The word in small letters and in the singular, roughly; an acronym as it is, without the s of its plural."""
+    """The word in small letters and in the singular, roughly; an acronym as it is, without the s of its plural.
+
+    Stricter than what queries take for the same word: "dynamics" is another term than "dynamic".
+    """
     word = word.replace("’", "'").removesuffix("'s")
     if _is_exact(word):
         return word[:-1] if word[-1] == "s" and len(word) > 2 else word

@@ -15,8 +15,9 @@ from bot.digests.compose import LOOK_AGAIN, Composer
 from bot.jobs.summarising import Summarising
 from bot.metrics import Metrics
 from bot.papers import Paper
-from bot.storage import chats, operators, papers, spending, summaries, wanted
+from bot.storage import chats, operators, papers, rejections, spending, summaries, wanted
 from bot.storage.database import Database
+from bot.storage.rejections import Rejection
 from bot.storage.spending import Spent
 from bot.summaries.model import prompt
 from bot.summaries.translation.firefox import FirefoxTranslator
@@ -269,6 +270,18 @@ async def test_a_summary_by_another_writer_can_be_written_anew_by_the_model(tmp_
         slow.known.clear()
         assert says(as_read(await person.presses(button.action)), "anew.failed")
         assert "A model's TLDR." in await person.reads(f"/paper {PAPER.id}")
+
+
+async def test_what_was_just_rejected_is_not_paid_for_again_and_again(tmp_path: Path) -> None:
+    async with a_room(tmp_path, writers=[SlowWriter(BOTH), *WRITERS], llm=toy()) as room:
+        person = await room.person()
+        async with room.database.write() as connection:
+            await papers.add(connection, [PAPER], room.clock.now())
+            rejected = Rejection(PAPER.id, 1, "toy", "1", "number", "tldr.en: 97%", "{}", room.clock.now())
+            await rejections.add(connection, [rejected])
+        assert says(as_read(await person.presses(f"anew:{PAPER.id}")), "anew.too_soon", at="13:00")
+        room.clock.turn(hours=1)
+        assert "A model's TLDR." in as_read(await person.presses(f"anew:{PAPER.id}"))
 
 
 async def test_only_administrators_spend_a_groups_tokens(tmp_path: Path) -> None:

@@ -12,12 +12,12 @@ from bot.chats import Language
 from bot.commands.context import Context
 from bot.commands.status import arxiv_line, silence
 from bot.papers import BadPaperId, Paper, PaperId, find_paper_ids, is_sample, parse_paper_id
-from bot.storage import chats, outbox, papers, summaries
+from bot.storage import chats, outbox, papers, rejections, summaries
 from bot.summaries.model.prompt import VERSION as PROMPT_VERSION
 from bot.summary import Summary
 
 ANEW_AFTER = timedelta(hours=1)
-"""A summary that a model wrote is left alone for so long."""
+"""For so long a paper is left alone of which a model wrote something, whether it was taken or rejected."""
 _AT_ONCE = 5
 _QUOTED = 60
 
@@ -127,13 +127,14 @@ async def anew(context: Context) -> Reply:
     async with services.database.read() as connection:
         found = list((await papers.get(connection, [PaperId(context.argument)])).values())
         written = await summaries.get(connection, found)
+        rejected_at = await rejections.last_at(connection, PaperId(context.argument))
     if not found or found[0].is_sample:
         return context.says("button.stale")
     shown = found[0]
-    if (summary := written.get(shown.id)) and summary.provenance.model:
-        again_at = summary.provenance.written_at + ANEW_AFTER
-        if again_at > context.now:
-            return context.says("anew.too_soon", at=context.local(again_at))
+    summary = written.get(shown.id)
+    accepted_at = summary.provenance.written_at if summary and summary.provenance.model else None
+    if tried := [each for each in (accepted_at, rejected_at) if each and each + ANEW_AFTER > context.now]:
+        return context.says("anew.too_soon", at=context.local(max(tried) + ANEW_AFTER))
     if not await services.write_anew(shown):
         return context.says("anew.failed")
     written = await services.summarise([shown])

@@ -84,3 +84,10 @@ def _rejection_from(row: sa.Row[Any]) -> Rejection:
         reply=row.reply,
         rejected_at=row.rejected_at,
     )
+
+
+async def last_at(connection: AsyncConnection, paper_id: PaperId) -> datetime | None:
+    """When something that a model wrote of this paper was rejected last."""
+    query = sa.select(sa.func.max(rejections.c.rejected_at)).where(rejections.c.paper_id == paper_id)
+    last: datetime | None = (await connection.execute(query)).scalar_one()
+    return last

@@ -19,6 +19,8 @@ LARGEST_CAP = 1000
 """Papers in one digest; 0 stands for all of them."""
 
 
+MOST_SUBSCRIPTIONS = 50
+"""Of one chat."""
 EVERY_DAY = frozenset(range(7))
 LATEST = TimeOfDay(16, 0)
 """In US/Eastern: what is not announced by then will not be on that day, and whoever wants it soon waits no longer."""

@@ -1,7 +1,7 @@
 """Card and Reply: what a person is shown, before any platform has given it a form."""
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import TypeVar
 
 from bot.cards.latex import readable
@@ -41,16 +41,16 @@ class Card:
     paper_id: PaperId
     title: str
     url: str
-    second_title: str | None
-    byline: str
-    categories: str
-    tags: tuple[str, ...]
-    tldrs: tuple[str, ...]
-    takeaways: tuple[tuple[str, ...], ...]
-    comment: str | None
-    links: tuple[Link, ...]
-    badge: str
-    buttons: tuple[Button, ...]
+    second_title: str | None = None
+    byline: str = ""
+    categories: str = ""
+    tags: tuple[str, ...] = ()
+    tldrs: tuple[str, ...] = ()
+    takeaways: tuple[tuple[str, ...], ...] = ()
+    comment: str | None = None
+    links: tuple[Link, ...] = ()
+    badge: str = ""
+    buttons: tuple[Button, ...] = ()
     number: int | None = None
     is_line: bool = False
 
@@ -120,40 +120,16 @@ def card_of(paper: Paper, summary: Summary, language: Language, phrases: Phrases
 
 def line_of(paper: Paper, phrases: Phrases, number: int) -> Card:
     """A paper as one of a list: its title, and who wrote it, its category and its id below."""
-    return Card(
-        paper_id=paper.id,
-        number=number,
-        title=readable(paper.title),
-        url=_url(paper),
-        second_title=None,
-        byline="",
-        categories="",
-        tags=(),
-        tldrs=(f"{byline(paper.authors, phrases)} · {paper.primary} · {paper.id}",),
-        takeaways=(),
-        comment=None,
-        links=(),
-        badge="",
-        buttons=(),
-        is_line=True,
-    )
+    about = f"{byline(paper.authors, phrases)} · {paper.primary} · {paper.id}"
+    return Card(paper.id, readable(paper.title), _url(paper), tldrs=(about,), number=number, is_line=True)
 
 
 def formed(card: Card, form: Format) -> Card:
     """The card as a digest of this form shows it."""
     if form == "cards":
         return card
-    return replace(
-        card,
-        byline="",
-        tldrs=card.tldrs if form == "tldrs" else (),
-        takeaways=(),
-        comment=None,
-        links=(),
-        badge="",
-        buttons=(),
-        is_line=True,
-    )
+    tldrs = card.tldrs if form == "tldrs" else ()
+    return Card(card.paper_id, card.title, card.url, card.second_title, tldrs=tldrs, number=card.number, is_line=True)
 
 
 def _url(paper: Paper) -> str:

@@ -7,10 +7,10 @@ from datetime import timedelta
 import structlog
 
 from bot.cards.reply import Button, File, Reply
-from bot.chats import Preferences
+from bot.chats import MOST_SUBSCRIPTIONS, Preferences
 from bot.commands import opml, portable
 from bot.commands.context import Context
-from bot.commands.portable import MOST_SUBSCRIPTIONS, BadFileError, Portable
+from bot.commands.portable import BadFileError, Portable
 from bot.commands.queries import mend
 from bot.commands.request import LARGEST_FILE, NotFetchedError
 from bot.commands.returning import both_ways

@@ -7,7 +7,8 @@ from xml.parsers.expat import ExpatError, ParserCreate
 from xml.parsers.expat.errors import messages
 
 from bot import taxonomy
-from bot.commands.portable import MOST_SUBSCRIPTIONS, BadFileError, Portable
+from bot.chats import MOST_SUBSCRIPTIONS
+from bot.commands.portable import BadFileError, Portable
 from bot.interests import BadQuery, Interest, parse_interest
 
 _HOST = re.compile(r"(?:(?:rss|export|www)\.)?arxiv\.org")

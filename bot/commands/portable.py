@@ -8,12 +8,11 @@ from dataclasses import dataclass
 from datetime import time
 from typing import Any
 
-from bot.chats import Preferences
+from bot.chats import MOST_SUBSCRIPTIONS, Preferences
 from bot.commands.settings import SETTINGS, BadValueError
 from bot.interests import BadQuery, Interest, parse_interest
 
 VERSION = 1
-MOST_SUBSCRIPTIONS = 50
 _LONGEST_LINE = 4_000
 _LARGEST_NUMBER = 1_000_000
 _KNOWN = ("paperwire", "subscriptions", "settings")

@@ -1,8 +1,8 @@
 """/subscribe, /unsubscribe, /subscriptions: what a chat follows."""
 
 from bot.cards.reply import Reply
+from bot.chats import MOST_SUBSCRIPTIONS
 from bot.commands.context import Context
-from bot.commands.portable import MOST_SUBSCRIPTIONS
 from bot.commands.previewing import look_back
 from bot.commands.queries import expected, meaning, mend, named, where
 from bot.interests import BadQuery, Interest, parse_interest

@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 import structlog
 from filelock import FileLock
+from structlog.testing import capture_logs
 
 from bot.clock import WallClock
 from bot.config import Translation
@@ -51,6 +52,17 @@ async def test_a_fetched_model_is_verified_in_its_folder_and_translates(
     translator = FirefoxTranslator(settings(tmp_path), WallClock())
     assert await translator.translate(list(SENTENCES)) == list(SENTENCES.values())
     await translator.close()
+
+
+async def test_a_model_that_may_not_be_fetched_is_missed_once_in_the_log(tmp_path: Path) -> None:
+    translator = FirefoxTranslator(settings(tmp_path, download=False), WallClock())
+    with capture_logs() as logs:
+        for _ in range(3):
+            translator.need()
+            assert translator._fetching
+            await asyncio.wait([translator._fetching])
+    await translator.close()
+    assert [line["event"] for line in logs] == ["translation.no_model"]
 
 
 @pytest.mark.parametrize("packing", [".zst", ".gz", ""])

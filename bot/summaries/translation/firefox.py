@@ -78,8 +78,11 @@ class FirefoxTranslator:
         return [await self._one(text) for text in texts]
 
     def need(self) -> None:
-        """Begin to fetch the model, if nobody is at it; it goes on beside everything else."""
-        if self._fetching is None or self._fetching.done():
+        """Begin to fetch the model, if nobody is at it; it goes on beside everything else.
+
+        Where it may not be fetched that is logged once.
+        """
+        if self._fetching is None or (self._fetching.done() and self._settings.download):
             self._fetching = asyncio.create_task(ensure_model(self._settings, self._clock))
 
     async def close(self) -> None:

@@ -126,9 +126,11 @@ def _document(body: bytes) -> Element:
 
 
 def _submission(record: Element) -> Submission | None:
-    paper_id = next(find_paper_ids(_fact(record, "id") or ""), None)
-    categories = tuple(dict.fromkeys((_fact(record, "categories") or "").split()))
-    versions = sorted(record.iterfind(f"{_OAI}metadata/{_RAW}arXivRaw/{_RAW}version"), key=_number)
+    raw = record.find(f"{_OAI}metadata/{_RAW}arXivRaw")
+    facts = {fact.tag.removeprefix(_RAW): _tidy(fact.text) for fact in raw} if raw is not None else {}
+    versions = sorted(raw.iterfind(f"{_RAW}version"), key=_number) if raw is not None else []
+    paper_id = next(find_paper_ids(facts.get("id", "")), None)
+    categories = tuple(dict.fromkeys(facts.get("categories", "").split()))
     if paper_id is None or not categories or not versions:
         return None
     try:
@@ -136,25 +138,21 @@ def _submission(record: Element) -> Submission | None:
         changed_on = date.fromisoformat(_tidy(record.findtext(f"{_OAI}header/{_OAI}datestamp")))
     except (ValueError, OverflowError):
         return None
-    abstract, comment = _fact(record, "abstract") or "", _fact(record, "comments")
+    abstract, comment = facts.get("abstract", ""), facts.get("comments") or None
     paper = Paper(
         id=paper_id,
         version=max(1, _number(versions[-1])),
-        title=_fact(record, "title") or "",
+        title=facts.get("title", ""),
         abstract=abstract,
-        authors=_authors(_fact(record, "authors") or ""),
+        authors=_authors(facts.get("authors", "")),
         categories=categories,
-        licence=_fact(record, "license"),
+        licence=facts.get("license") or None,
         comment=comment,
-        journal_ref=_fact(record, "journal-ref"),
-        doi=_fact(record, "doi"),
+        journal_ref=facts.get("journal-ref") or None,
+        doi=facts.get("doi") or None,
         withdrawn=looks_withdrawn(abstract, comment) or _is_empty(versions[-1]),
     )
     return Submission(paper, submitted_at, changed_on)
-
-
-def _fact(record: Element, name: str) -> str | None:
-    return _tidy(record.findtext(f"{_OAI}metadata/{_RAW}arXivRaw/{_RAW}{name}")) or None
 
 
 def _tidy(text: str | None) -> str:

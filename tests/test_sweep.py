@@ -3,6 +3,7 @@
 from collections.abc import AsyncIterator, Callable
 from dataclasses import replace
 from datetime import UTC, date, datetime, timedelta
+from urllib.parse import parse_qs
 
 import pytest
 
@@ -37,7 +38,7 @@ async def start(database: Database, arxiv: ArxivStub, clock: HandClock) -> Async
     """What a process has of arXiv's after its start."""
     clients: list[ArxivClient] = []
 
-    def poller(**settings: int) -> FeedPoller:
+    def poller(**settings: object) -> FeedPoller:
         clients.append(ArxivClient("mailto:tests@example.org", clock, Metrics()))
         urls = {"feed": "/atom", "api": "/api/query", "oai": "/oai", "listing": "/list"}
         values = {f"{name}_url": f"{arxiv.url}{path}" for name, path in urls.items()} | settings
@@ -222,6 +223,19 @@ async def test_all_that_was_announced_while_the_process_was_down_is_caught_up_wi
     await run(start(), clock, back_at + timedelta(hours=1))
     found = {each.paper_id: each.day for each in await listed(database)}
     assert found == {f"2603.{number:05}": first_day_for(at) for number, at in enumerate(times, start=1)}
+
+
+@pytest.mark.parametrize(("down", "asked"), [((), {"cs:cs:CL", "math:math:NT"}), (("/oai", "/api"), {"cs:cs:CL"})])
+async def test_categories_that_are_due_together_are_compared_together_while_somebody_answers(
+    arxiv: ArxivStub, clock: HandClock, start: Start, down: tuple[str, ...], asked: set[str]
+) -> None:
+    arxiv.publish("math.NT", atom_feed("math.NT", [], clock.epoch() - 60), clock.epoch() - 60)
+    poller = start(default_categories=("cs.CL", "math.NT"))
+    announce_by_records(arxiv, 1, submitted(2), "cs.CL", "math.NT")
+    while not any(request.path == "/oai" for request in arxiv.journal):
+        arxiv.down_paths = down if clock.now() > START + timedelta(hours=6) else ()
+        clock.set(max(clock.now(), (await poller.tick(clock.now())) or clock.now()))
+    assert {parse_qs(request.query)["set"][0] for request in arxiv.journal if request.path == "/oai"} == asked
 
 
 async def test_nothing_is_compared_where_nobody_wants_it(

@@ -118,7 +118,7 @@ class FeedPoller:
         self._read_last: dict[Group, _Reading] = {}
 
     async def tick(self, now: datetime) -> datetime | None:
-        """Ask the feeds that are due first in one request, or sweep a category; when to come back."""
+        """Ask the feeds that are due first in one request, or sweep some categories; when to come back."""
         feeds_known = await self._feeds(now)
         due_at = self._due_at(feeds_known)
         if due_at is None or due_at > now:
@@ -145,7 +145,7 @@ class FeedPoller:
         # What is due a little later comes along: so they stay together from then on.
         if together := groups(feeds_known, now, self._interval / 2):
             return await self.poll(together[0])
-        return await self._sweeper.sweep_first(feeds_known, now)
+        return await self._sweeper.sweep_some(feeds_known, now)
 
     @property
     def _interval(self) -> timedelta:

@@ -28,6 +28,8 @@ from bot.storage.feeds import Feed
 FARTHEST = timedelta(days=30)
 AGAIN_AFTER = timedelta(hours=1)
 """Where nobody answered."""
+_SOME = 8
+"""Categories that are compared, some seconds each, before feeds that are due meanwhile have their turn."""
 _LONGEST_BEFORE = timedelta(days=6)
 """Between a submission and its announcement: over a weekend and a holiday."""
 
@@ -41,7 +43,7 @@ log = structlog.get_logger(__name__)
 
 
 class Sweeper:
-    """Compares one category at a time; a source that does not answer is done without."""
+    """Compares one category after the other; a source that does not answer is done without."""
 
     def __init__(
         self, database: Database, client: ArxivClient, clock: Clock, settings: Arxiv, metrics: Metrics
@@ -59,14 +61,21 @@ class Sweeper:
         """When the next category is to be compared."""
         return min(filter(None, map(self._due_at, known)), default=None)
 
-    async def sweep_first(self, known: Iterable[Feed], now: datetime) -> list[Feed]:
-        """Compare a category that is due, if any; what has changed of the feeds."""
-        due = [feed for feed in known if (due_at := self._due_at(feed)) is not None and due_at <= now]
-        if not due:
-            return []
-        first = min(due, key=lambda feed: self._again_at.get(feed.category, _NEVER))
-        is_done = await self._sweep(first, now)
-        return [replace(first, swept_until=last_swept_day(now))] if is_done else []
+    async def sweep_some(self, known: Iterable[Feed], now: datetime) -> list[Feed]:
+        """Compare some of the categories that are due, if any are; what has changed of the feeds."""
+        due = [feed for feed in known if self._is_due(feed, now)]
+        due.sort(key=lambda feed: self._again_at.get(feed.category, _NEVER))
+        swept: list[Feed] = []
+        for feed in due[:_SOME]:
+            # Where nobody answered the one before, this one waits, too.
+            if self._is_due(feed, now) and await self._sweep(feed, now):
+                swept.append(replace(feed, swept_until=last_swept_day(now)))
+            now = self._clock.now()
+        return swept
+
+    def _is_due(self, feed: Feed, now: datetime) -> bool:
+        due_at = self._due_at(feed)
+        return due_at is not None and due_at <= now
 
     def _due_at(self, feed: Feed) -> datetime | None:
         if (since := _followed_since(feed)) is None or not self._settings.sweep_days:

@@ -9,6 +9,7 @@ from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import date, datetime, time, timedelta
+from functools import lru_cache
 from zoneinfo import ZoneInfo
 
 from tests.servers.arxiv import ArxivStub, Entry, Fault, atom_feed
@@ -221,7 +222,7 @@ class Year:
 
     def _build(self, stub: ArxivStub, category: str, at: float, entries: tuple[Entry, ...]) -> None:
         def publish() -> None:
-            stub.publish(category, lambda: atom_feed(category, entries, at), at)
+            stub.publish(category, lambda: _document(category, entries, at), at)
 
         self._do(at, publish)
 
@@ -266,6 +267,11 @@ class Year:
     def _fail(self, stub: ArxivStub, at: float, kind: Fault, times: int) -> None:
         self.thrown["bad_answers"] += times
         self._do(at, stub.fail_next, kind, times)
+
+
+@lru_cache(2 * len(CATEGORIES))
+def _document(category: str, entries: tuple[Entry, ...], at: float) -> bytes:
+    return atom_feed(category, entries, at)
 
 
 def _days() -> Iterator[date]:

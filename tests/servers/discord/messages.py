@@ -38,6 +38,16 @@ class Messages(Rest):
         self._announce("MESSAGE_CREATE", message)
         return int(message["id"])
 
+    def shown_in(self, channel_id: int) -> list[Json]:
+        """What the bot shows in a channel now, oldest first; what it only thinks about is nothing yet."""
+        return [
+            message
+            for message in self._stored.values()
+            if int(message["channel_id"]) == channel_id
+            and message["author"]["id"] == str(self.application_id)
+            and not message["flags"] & LOADING
+        ]
+
     async def _get_history(self, request: web.Request) -> web.Response:
         channel, query = self._visible(request), request.query
         limit = int(query.get("limit", 50))

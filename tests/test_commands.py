@@ -1,23 +1,16 @@
 """Commands, said to the desk: what people get back, in both languages, for good words and for bad ones."""
 
-import asyncio
-import itertools
-from contextlib import AsyncExitStack
 from dataclasses import replace
 from datetime import timedelta
-from pathlib import Path
 from typing import Any
 
 import pytest
-from hypothesis import given
-from hypothesis import settings as trials
-from hypothesis import strategies as st
 
-from bot.commands.desk import ACTIONS, COMMANDS
+from bot.commands.desk import COMMANDS
 from bot.commands.settings import SETTINGS
 from bot.locales import phrases_of
 from tests.builders import a_paper, announce
-from tests.room import ANYTHING, NEXT, NEXT_ZH, Person, Room, a_room, as_read, says
+from tests.room import ANYTHING, NEXT, NEXT_ZH, Person, Room, as_read, says
 from tests.servers.arxiv import Entry
 
 # What is said, and the catalogue's text that has to stand in the answer, with its values.
@@ -391,50 +384,3 @@ async def test_trouble_of_ours_is_told_in_one_line(room: Room) -> None:
     await announce(room.database, room.clock.turn(hours=1), a_paper(1, "cs.CL"))
     assert says(await replace(english, desk=room.desk).reads("/paper 2603.00001"), "error.ours")
     assert says(await replace(chinese, desk=room.desk, language="zh").reads("/paper 2603.00001"), "error.ours", "zh")
-
-
-WORDS = st.one_of(
-    st.text(max_size=30),
-    st.sampled_from(
-        ["cs.CL", "cs.", "-cs.CL", "cs.CV+cs.CL-cs.RO", "2603.00001", "2603.99999", "2600.00001", "hep-th/1"]
-    ),
-    st.sampled_from(
-        ["time", "zone", "cap", "language", "zh", "both", "24:00", "٠٩:٣٠", "Tokyo", "²", "9" * 40, "+", "\0"]
-    ),
-    st.from_regex(r"[a-z]{1,8}(\.[A-Z]{2})?", fullmatch=True),
-)
-ARGUMENTS = st.lists(WORDS, max_size=3).map(" ".join)
-TEXTS = st.one_of(
-    WORDS,
-    st.tuples(st.sampled_from([command.name for command in COMMANDS]), ARGUMENTS).map(" ".join).map("/{}".format),
-)
-PRESSED = st.tuples(st.sampled_from([action.name for action in ACTIONS]), ARGUMENTS).map(":".join)
-PEOPLE = st.builds(
-    dict,
-    platform=st.sampled_from(["telegram", "discord", "web"]),
-    address=st.sampled_from(["1", "2"]),
-    group=st.booleans(),
-    admin=st.booleans(),
-    language=st.sampled_from([None, "en", "zh", "", "x" * 50]),
-)
-
-
-def test_whatever_is_said_or_pressed_there_is_an_answer_and_never_a_failure(tmp_path: Path) -> None:
-    with asyncio.Runner() as runner:
-        stack = AsyncExitStack()
-        room = runner.run(stack.enter_async_context(a_room(tmp_path)))
-        runner.run(room.add_sample())
-        runner.run(announce(room.database, room.clock.now(), *(a_paper(number, "cs.CL") for number in range(1, 30))))
-
-        @trials(max_examples=250, deadline=None)
-        @given(PEOPLE, st.lists(TEXTS, min_size=2, max_size=2), st.lists(PRESSED, min_size=2, max_size=2))
-        def check(who: dict[str, Any], said: list[str], pressed: list[str]) -> None:
-            person = Person(room.desk, **who)
-            answers = [*map(person.says, said), *map(person.presses, pressed)]
-            for what, answer in zip(itertools.chain(said, pressed), answers, strict=True):
-                reply = runner.run(answer)
-                assert reply is None or reply.text or reply.cards, what
-                assert not any(says(as_read(reply), "error.ours", language) for language in ("en", "zh")), what
-
-        check()
-        runner.run(stack.aclose())

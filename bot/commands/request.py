@@ -14,8 +14,14 @@ LARGEST_FILE = 256 * 1024
 """Bytes of a file that comes with a command, and characters of one that is pasted behind it."""
 
 
-IN_PLACE = ("set", "saved", "unsave", "find")
+IN_PLACE = ("set", "saved", "unsave", "find", "page", "exclude", "drop", "undo")
 """Verbs of the buttons that turn the message that they stand under into another; they say nothing themselves."""
+
+BRIEF = (*IN_PLACE, "save", "vote", "hide", "card", "like")
+"""Verbs of the buttons whose answer may be an aside: it is waited for before the press is confirmed."""
+
+LONGEST_ASIDE = 200
+"""Characters of an aside on every platform: https://core.telegram.org/bots/api#answercallbackquery"""
 
 
 class Permission(Enum):

@@ -44,6 +44,7 @@ def _preferences_from(row: sa.Row[Any]) -> Preferences:
         format=row.format,
         cross_lists=row.cross_lists,
         quiet_note=row.quiet_note,
+        paging=row.paging,
     )
 
 
@@ -61,6 +62,7 @@ def _row(preferences: Preferences) -> dict[str, Any]:
         "format": preferences.format,
         "cross_lists": preferences.cross_lists,
         "quiet_note": preferences.quiet_note,
+        "paging": preferences.paging,
     }
 
 

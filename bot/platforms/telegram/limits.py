@@ -17,7 +17,9 @@ ENTITY_LIMIT = 100
 BUTTON_LIMIT = 100
 """Buttons below one message, at most 8 in a row."""
 BUTTONS_A_ROW = 3
-"""Ours: a phone shows no more labels side by side in full."""
+"""Ours: a phone shows no more labels with a number before them side by side in full."""
+BUTTONS_OF_A_CARD = 4
+"""Likewise, of those without a number."""
 SIGNS_A_ROW = 5
 """Likewise, of those that are a sign or a number."""
 

@@ -61,11 +61,12 @@ async function submit(form, submitter) {
   if (typed) composer.value = "";
   if (submitter) submitter.disabled = true;
   say("working", true);
-  let failure;
+  let failure, aside;
   try {
     // Not form.action: that is the button of this name.
     const answer = await fetch(form.getAttribute("action"), { method: "POST", body, headers: { "X-Requested-With": "fetch" } });
     if (!answer.ok) failure = await answer.text();
+    else if (answer.headers.get("Content-Type")?.startsWith("text/plain")) aside = await answer.text();
     // The message that the button stood under has become another.
     else if (answer.status === 200) message.outerHTML = await answer.text();
   } catch {
@@ -73,7 +74,7 @@ async function submit(form, submitter) {
   }
   if (submitter) submitter.disabled = false;
   if (failure && !composer.value) composer.value = typed;
-  say("working", false, failure);
+  say("working", false, failure ?? aside);
 }
 
 document.addEventListener("submit", (event) => {

@@ -2,7 +2,8 @@
 
 Each paper goes the way of the product: the embedded writer's summary, a card in every language and format, digests of
 30, in messages and in pages, and a message of its own, as /paper answers, on Telegram, on Discord and in the web chat;
-and what the abstract's button answers. The Chinese is made up, as long as real Chinese is, with the paper's formulas in it.
+and what the abstract's button answers. The Chinese is made up, as long as real Chinese is, with the paper's formulas in
+it.
 
 Counted are the messages that Telegram (TDLib parses them, as the real server does) or Discord refuses, those over a
 documented limit, those in which the platform would mention somebody or make a link of a #tag, a $STOCK or a /command,

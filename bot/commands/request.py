@@ -20,9 +20,6 @@ IN_PLACE = ("set", "saved", "unsave", "find", "page", "exclude", "drop", "undo")
 BRIEF = (*IN_PLACE, "save", "vote", "hide", "card", "like")
 """Verbs of the buttons whose answer may be an aside: it is waited for before the press is confirmed."""
 
-LONGEST_ASIDE = 200
-"""Characters of an aside on every platform: https://core.telegram.org/bots/api#answercallbackquery"""
-
 
 class Permission(Enum):
     """Who may give a command."""

@@ -14,6 +14,8 @@ TEXT_LIMIT = 4_096
 """UTF-16 units of a message, counted after its markup is parsed."""
 ENTITY_LIMIT = 100
 """Formatted stretches of a message; markup beyond them is dropped in silence."""
+LONGEST_ASIDE = 200
+"""Characters shown to who pressed a button, above the chat: https://core.telegram.org/bots/api#answercallbackquery"""
 BUTTON_LIMIT = 100
 """Buttons below one message, at most 8 in a row."""
 BUTTONS_A_ROW = 3

@@ -119,7 +119,7 @@ def _joined(parts: list[_Part]) -> str:
 
 
 def _opening(reply: Reply) -> list[str]:
-    title = _cut(_untapped(reply.title), _TITLE_ROOM)
+    title = cut(_untapped(reply.title), _TITLE_ROOM)
     heading = f"<b>{escape(title)}</b>" if title else ""
     text = _GAP.join(filter(None, (_said(reply.text), _untapped(reply.quote))))
     first, *rest = _split(text, TEXT_LIMIT - utf16_length(title) - 1) or [""]
@@ -174,11 +174,11 @@ def _slimmer(card: Card, room: int) -> Iterator[Card]:
     yield card
     yield replace(
         card,
-        title=_cut(card.title, min(_TITLE_ROOM, room // 3)),
+        title=cut(card.title, min(_TITLE_ROOM, room // 3)),
         second_title=None,
-        byline=_cut(card.byline, min(_LINE_ROOM, room // 8)),
-        categories=_cut(card.categories, min(_LINE_ROOM, room // 8)),
-        tldrs=tuple(_cut(tldr, min(_TLDR_ROOM, room // 3)) for tldr in card.tldrs),
+        byline=cut(card.byline, min(_LINE_ROOM, room // 8)),
+        categories=cut(card.categories, min(_LINE_ROOM, room // 8)),
+        tldrs=tuple(cut(tldr, min(_TLDR_ROOM, room // 3)) for tldr in card.tldrs),
     )
 
 
@@ -211,7 +211,8 @@ def _split(text: str, units: int) -> list[str]:
     return [piece for piece in pieces if piece]
 
 
-def _cut(text: str, units: int) -> str:
+def cut(text: str, units: int) -> str:
+    """A text of at most so many UTF-16 units; a longer one ends with a sentence, or else with a word, and " …"."""
     if utf16_length(text) <= units:
         return text
     return _split(text, units - 2)[0] + " …"

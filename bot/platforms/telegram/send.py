@@ -22,11 +22,11 @@ from telegram.error import (
 
 from bot.cards.plain import plain
 from bot.cards.reply import File, Reply
-from bot.commands.request import LONGEST_ASIDE
 from bot.config import Telegram
 from bot.delivery.port import Gone, Instead, Moved, Outcome, Refused, Sent, Shut, Uncertain, Wait
 from bot.platforms.telegram.instead import as_plain, in_parts
-from bot.platforms.telegram.limits import GENERAL_TOPIC, PACE, PAID_PACE
+from bot.platforms.telegram.limits import GENERAL_TOPIC, LONGEST_ASIDE, PACE, PAID_PACE
+from bot.platforms.telegram.render import cut
 from bot.platforms.telegram.request import NEVER_LEFT, AiohttpRequest
 
 UNTIL_REPAIRED = timedelta(minutes=10)
@@ -130,7 +130,7 @@ async def confirm(pressed: CallbackQuery, reply: Reply | None = None) -> bool:
     says_all = reply is not None and reply.is_aside and not reply.buttons
     text = plain(reply.text) if reply and says_all else ""
     with suppress(TelegramError):
-        await pressed.answer(text if len(text) <= LONGEST_ASIDE else f"{text[: LONGEST_ASIDE - 1]}…")
+        await pressed.answer(cut(text, LONGEST_ASIDE))
     return says_all
 
 

@@ -62,7 +62,9 @@ class Card:
 
     @property
     def menu(self) -> Button:
-        """What opens the further buttons."""
+        """What opens the further buttons; in a list, where there are no others, it is the paper's number."""
+        if self.is_line:
+            return Button(str(self.number) if self.number is not None else CHOICES, f"card:{self.paper_id} all")
         return Button(CHOICES, f"card:{self.paper_id}")
 
 
@@ -145,8 +147,9 @@ def formed(card: Card, form: Format) -> Card:
     """The card as a digest of this form shows it."""
     if form == "cards":
         return card
-    tldrs = card.tldrs if form == "tldrs" else ()
-    return Card(card.paper_id, card.title, card.url, card.second_title, tldrs=tldrs, number=card.number, is_line=True)
+    tldrs, further = card.tldrs if form == "tldrs" else (), (*card.buttons, *card.further)
+    named = (card.paper_id, card.title, card.url, card.second_title)
+    return Card(*named, tldrs=tldrs, further=further, number=card.number, is_line=True)
 
 
 def _url(paper: Paper) -> str:

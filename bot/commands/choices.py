@@ -1,4 +1,4 @@
-"""⋯ under a card among others: what else can be done with its paper."""
+"""⋯ under a card among others, and a number under a list: what can be done with that paper."""
 
 from bot.cards.latex import readable
 from bot.cards.reply import Reply
@@ -10,13 +10,15 @@ from bot.storage import papers
 
 
 async def open_choices(context: Context) -> Reply:
-    """The card's further buttons below its title."""
-    if not is_paper_id(context.argument):
+    """The card's further buttons below its title, or, as in `card:2603.00001 all`, all of them."""
+    paper_id, _, which = context.argument.partition(" ")
+    if not is_paper_id(paper_id):
         return context.whispers("button.stale")
     async with context.services.database.read() as connection:
-        found = (await papers.get(connection, [PaperId(context.argument)])).get(PaperId(context.argument))
-    if found is None or found.is_sample:
+        found = (await papers.get(connection, [PaperId(paper_id)])).get(PaperId(paper_id))
+    if found is None or (found.is_sample and context.chat.platform != "web"):
         return context.whispers("button.stale")
     written = await context.services.summarise([found])
     card = card_in(context, found, written[found.id])
-    return Reply(readable(found.title), buttons=tuple(map(here, card.further)), is_aside=True)
+    buttons = (*(card.buttons if which == "all" else ()), *map(here, card.further))
+    return Reply(readable(found.title), buttons=buttons, is_aside=True) if buttons else context.whispers("button.stale")

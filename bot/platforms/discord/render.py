@@ -67,9 +67,11 @@ def _parts(reply: Reply) -> Iterator[_Part]:
         for card in reply.cards
         if not card.is_line
     )
-    lines = ([_list_line(card)] for card in reply.cards if card.is_line)
-    for some in pack(lines, lambda line: (len(line[0]) + 1,), (limits.EMBED_DESCRIPTION,)):
-        yield _Part(embed={"description": "\n".join(line for (line,) in some)})
+    lines = ((_list_line(card), pressed(card, is_alone=is_alone)) for card in reply.cards if card.is_line)
+    most = limits.EMBED_DESCRIPTION, limits.BUTTONS
+    for some in pack(lines, lambda line: (len(line[0]) + 1, len(line[1])), most):
+        buttons = tuple(button for _, few in some for button in few)
+        yield _Part(embed={"description": "\n".join(line for line, _ in some)}, buttons=buttons)
     if footer:
         yield _Part(embed={"description": footer})
     yield from (_Part(buttons=row) for row in _rows(reply.buttons))

@@ -22,8 +22,10 @@ BUTTONS_A_ROW = 3
 """Ours: a phone shows no more labels with a number before them side by side in full."""
 BUTTONS_OF_A_CARD = 4
 """Likewise, of those without a number."""
+NUMBERS_A_ROW = 6
+"""Likewise, of the numbers of a list."""
 SIGNS_A_ROW = 5
-"""Likewise, of those that are a sign or a number."""
+"""Likewise, of a message's own that are a sign or a number."""
 
 GENERAL_TOPIC = 1
 """A forum's General topic, which is written to as if there were no topics."""

@@ -15,6 +15,7 @@ from bot.platforms.telegram.limits import (
     BUTTONS_A_ROW,
     BUTTONS_OF_A_CARD,
     ENTITY_LIMIT,
+    NUMBERS_A_ROW,
     SIGNS_A_ROW,
     TEXT_LIMIT,
 )
@@ -86,12 +87,13 @@ def _payload(parts: list[_Part]) -> str:
     several = sum(part.card is not None for part in parts) > 1
     below = [
         Button(f"{part.card.number} · {button.label}", button.action)
-        if several and part.card and part.card.number is not None
+        if several and part.card and part.card.number is not None and not part.card.is_line
         else button
         for part in parts
         for button in part.of_card
     ]
-    beside = BUTTONS_A_ROW if several else BUTTONS_OF_A_CARD
+    is_list = all(part.card.is_line for part in parts if part.card)
+    beside = NUMBERS_A_ROW if is_list and several else BUTTONS_A_ROW if several else BUTTONS_OF_A_CARD
     rows = [below[start : start + beside] for start in range(0, len(below), beside)]
     rows += [row for part in parts for row in _rows(part.buttons)]
     content = {

@@ -145,6 +145,14 @@ async def test_nothing_is_offered_that_would_make_no_sense(room: Room, query: st
     assert bool(labels) == bool(offered)
 
 
+async def test_what_another_subscription_asks_for_is_not_left_out_of_this_one(room: Room) -> None:
+    person = await reader(room, "cs.CV", "#video-generation")
+    assert "Leave out Video Generation" not in actions(await person.presses(HIDE))
+    assert says(as_read(await person.presses("exclude:2603.00001 #video-generation")), "hide.cannot")
+    await person.presses("exclude:2603.00001 cs.RO")
+    assert await queries(room, person) == ["cs.CV -cs.RO", "#video-generation -cs.RO"]
+
+
 async def test_what_cannot_be_changed_is_refused_kindly(room: Room) -> None:
     person = await reader(room, "cs.CV", "cs.CV -cs.RO")
     assert says(as_read(await person.presses("exclude:2603.00001 cs.RO")), "hide.cannot")

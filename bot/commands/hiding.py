@@ -41,9 +41,10 @@ class _Why:
             yield from [term for term in terms if self.without(term)][:most]
 
     def without(self, term: Term) -> list[Change]:
-        """The subscriptions that bring the paper, each without what this term wants, where that makes sense."""
-        changed = ((each, _narrowed(each.interest, term)) for each in self.bring)
-        return [Change(each, new) for each, new in changed if new and str(new) not in self.all_queries]
+        """All that bring the paper, each without what a term wants; none where that makes no sense for one of them."""
+        narrowed = [(each, _narrowed(each.interest, term)) for each in self.bring]
+        changed = [Change(each, new) for each, new in narrowed if new and str(new) not in self.all_queries]
+        return changed if len(changed) == len(self.bring) else []
 
 
 def here(button: Button) -> Button:

@@ -40,13 +40,14 @@ async def turn(context: Context) -> Reply:
 
 
 def _edition(context: Context, kept: KeptDigest) -> Edition:
-    digest = kept.digest
+    digest, language = kept.digest, context.chat.preferences.language
     return Edition(
         context.chat.platform,
-        context.chat.preferences.language,
+        language,
         digest.occasion,
         digest.local_day,
         Choice(kept.shown, kept.held, digest.receipt),
         digest.latest_day,
         digest.late_days,
+        awaits_chinese=context.services.composer.awaits_chinese() and language != "en",
     )

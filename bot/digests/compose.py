@@ -106,7 +106,7 @@ class Composer:
         awaits_chinese: Callable[[], bool] = lambda: False,
     ) -> None:
         self._awaited = awaited
-        self._awaits_chinese = awaits_chinese
+        self.awaits_chinese = awaits_chinese
         self._database = database
         self._why_quiet = why_quiet
         self._summarise = summarise
@@ -311,7 +311,7 @@ class Composer:
 
     async def _compose(self, plans: Sequence[_Plan], now: datetime, known: Known) -> int:
         plans = [await self._with_note(plan, now) for plan in plans]
-        awaits_chinese = self._awaits_chinese()
+        awaits_chinese = self.awaits_chinese()
         editions = [plan.edition(now, awaits_chinese=awaits_chinese) for plan in plans]
         await self._print([edition for edition in editions if not edition.is_empty], now, known)
         days: dict[int, date | None] = {}

@@ -1,8 +1,9 @@
 """Whether every real paper reads well on every platform: `python -m benchmarks.render [--papers FILE…]`.
 
 Each paper goes the way of the product: the embedded writer's summary, a card in every language and format, digests of
-30 and a message of its own, as /paper answers, on Telegram, on Discord and in the web chat; and what the abstract's
-button answers. The Chinese is made up, as long as real Chinese is, with the paper's formulas in it.
+30, in messages and in pages, and a message of its own, as /paper answers, on Telegram, on Discord and in the web chat;
+and what the abstract's button answers. The Chinese is made up, as long as real Chinese is, with the paper's formulas in
+it.
 
 Counted are the messages that Telegram (TDLib parses them, as the real server does) or Discord refuses, those over a
 documented limit, those in which the platform would mention somebody or make a link of a #tag, a $STOCK or a /command,
@@ -17,7 +18,7 @@ import re
 import time
 from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import asdict, dataclass, field, fields
+from dataclasses import asdict, dataclass, field, fields, replace
 from datetime import UTC, date, datetime
 from functools import cache
 from itertools import cycle, islice
@@ -35,7 +36,7 @@ from bot.cards.reply import Card, Reply, card_of
 from bot.chats import Format, Language
 from bot.commands.reading import abstract_of
 from bot.digests.choose import Choice
-from bot.digests.edition import Edition, reply_of
+from bot.digests.edition import Edition, page_size, reply_of
 from bot.locales import phrases_of
 from bot.papers import Paper, PaperId
 from bot.platforms.discord.render import render as for_discord
@@ -146,6 +147,8 @@ def measure(some: Sequence[Paper]) -> Count:
         most = max((page.count("data-paper=") for page in web), default=0)
         count.over_limit += most > CARDS_A_MESSAGE
         count.refused += sum(page.count("data-paper=") for page in web) != len(reply.cards)
+        if reply.is_page:
+            count.over_limit += sum(len(messages) != 1 for messages in (telegram, discord, web))
     return count
 
 
@@ -183,6 +186,8 @@ def replies(some: Sequence[Paper], written: dict[PaperId, Summary]) -> Iterator[
             receipt = Receipt(len(some), len(some), len(shown), 0, 0)
             edition = Edition("telegram", language, "daily", DAY, Choice(shown, (), receipt), DAY, (), form)
             yield reply_of(edition, by_id, written)
+            paged = replace(edition, page_size=page_size(form, language))
+            yield from (reply_of(replace(paged, page=page), by_id, written) for page in range(1, paged.pages + 1))
         for paper in some:
             yield Reply(cards=(card_of(paper, written[paper.id], language, phrases),))
         yield from (abstract_of(paper, written[paper.id], language) for paper in some)

@@ -15,6 +15,9 @@ Access = Literal["waiting", "allowed", "denied"]
 Format = Literal["cards", "tldrs", "titles"]
 """How much of each paper a digest shows: all of its card, title and TLDR, or the title alone."""
 
+Paging = Literal["messages", "pages"]
+"""Whether a long digest comes in several messages, or in one that turns its pages in place."""
+
 LARGEST_CAP = 1000
 """Papers in one digest; 0 stands for all of them."""
 
@@ -49,6 +52,7 @@ class Preferences:
     format: Format = "cards"
     cross_lists: bool = True
     quiet_note: bool = False
+    paging: Paging = "messages"
 
     @property
     def tz(self) -> ZoneInfo:

@@ -11,10 +11,11 @@ from rich.text import Text
 from bot.cards.plain import plain
 from bot.clock import WallClock
 from bot.config import Llm, Settings
-from bot.storage import rejections, spending, summaries
+from bot.storage import rejections, spending, summaries, votes
 from bot.storage.database import opened_beside
 from bot.storage.rejections import Rejection
 from bot.storage.spending import Spent
+from bot.storage.votes import Opinion
 
 DAYS = timedelta(days=7)
 """How far back costs are told."""
@@ -29,7 +30,8 @@ async def written(settings: Settings) -> list[Table]:
     async with opened_beside(settings.database.url) as database, database.read() as connection:
         counts = await summaries.counts(connection)
         spent = await spending.spent_since(connection, since)
-    return [*_of_engines(counts), *_of_days(spent, settings.llm)]
+        liked = {(each.engine, each.model): each for each in await votes.opinions(connection)}
+    return [*_of_engines(counts, liked), *_of_days(spent, settings.llm)]
 
 
 async def rejected(settings: Settings, at_most: int) -> list[Table]:
@@ -43,11 +45,15 @@ async def rejected(settings: Settings, at_most: int) -> list[Table]:
     return [_of_guards(found), _of_rejections(latest)] if found else []
 
 
-def _of_engines(counts: Mapping[tuple[str, str | None], int]) -> Iterator[Table]:
+def _of_engines(
+    counts: Mapping[tuple[str, str | None], int], liked: Mapping[tuple[str, str | None], Opinion]
+) -> Iterator[Table]:
     if counts:
-        table = _table("written by", "model", "summaries")
+        table = _table("written by", "model", "summaries", "liked", "disliked")
         for (engine, model), count in sorted(counts.items(), key=lambda each: -each[1]):
-            table.add_row(engine, Text(plain(model or "")), str(count))
+            votes_on = liked.get((engine, model), Opinion(engine, model, 0, 0))
+            numbers = (str(each) for each in (count, votes_on.liked, votes_on.disliked))
+            table.add_row(engine, Text(plain(model or "")), *numbers)
         yield table
 
 
@@ -77,7 +83,7 @@ def _of_rejections(latest: Sequence[Rejection]) -> Table:
     return table
 
 
-_NUMBERS = ("summaries", "requests", "tokens in", "tokens out", "cost", "rejected")
+_NUMBERS = ("summaries", "liked", "disliked", "requests", "tokens in", "tokens out", "cost", "rejected")
 
 
 def _table(*headings: str) -> Table:

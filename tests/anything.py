@@ -26,6 +26,9 @@ WORDS = st.one_of(
         ["cs.CL", "cs.", "-cs.CL", "cs.CV+cs.CL-cs.RO", "2603.00001", "2603.99999", "2600.00001", "hep-th/1"]
     ),
     st.sampled_from(["24:00", "٠٩:٣٠", "Tokyo", "²", "9" * 40, "+", "\0", "on", "off", "all", "export", "?", "7d"]),
+    st.sampled_from(
+        ["1 3 cards 2603.00001", "2603.00001 up", "2603.00001 #agents", "2603.00001 cs.CL", "2603.00001 here"]
+    ),
     st.sampled_from([*SETTINGS, "zh", "both", "from-now", "catch-up", "yes", "no", "bibtex"]),
     st.integers(0, 30).map(str),
     st.from_regex(r"[a-z]{1,8}(\.[A-Z]{2})?", fullmatch=True),

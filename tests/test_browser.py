@@ -30,10 +30,19 @@ async def answer(incoming: Incoming) -> Reply | None:
         case "/subscribe cs.CL":
             return Reply("This chat now follows cs.CL · Computation and Language.\nThe first digest comes at 09:00.")
         case "/digest":
-            cards = tuple(replace(CARD, number=number) for number in range(1, 7))
+            further = (Button("BibTeX", "bibtex:2600.00001"), Button("👍", "vote:2600.00001 up"))
+            cards = tuple(replace(CARD, number=number, further=further) for number in range(1, 7))
             return Reply(
-                "6 of 48 new papers match.", "Tuesday, 3 March", cards, "All were sent.", (Button("All", "all:1"),)
+                "6 of 48 new papers match.",
+                "Tuesday, 3 March",
+                cards,
+                "All were sent.",
+                (Button("All", "all:1"), Button("▶", "page:2")),
             )
+        case "page:2":
+            return Reply(title="The second page", cards=(CARD,) * 6, in_place=True)
+        case "vote:2600.00001 up":
+            return Reply("👍 Noted.", is_aside=True)
         case "abstract:2600.00001":
             return Reply("The dominant sequence models cost the square of their length …", CARD.title)
     return None
@@ -97,6 +106,26 @@ async def test_nothing_is_wider_than_the_screen(page: Page) -> None:
     await say(page, "/digest")
     await expect(page.locator(".card")).to_have_count(6)
     assert await page.evaluate("document.documentElement.scrollWidth <= innerWidth")
+
+
+async def test_what_is_seldom_pressed_is_a_tap_away_and_a_few_words_are_said_below(page: Page) -> None:
+    await say(page, "/digest")
+    card = page.locator(".card").first
+    vote = card.get_by_role("button", name="👍")
+    await expect(vote).to_be_hidden()
+    await card.get_by_text("⋯").click()
+    assert await page.evaluate("document.documentElement.scrollWidth <= innerWidth")
+    await vote.click()
+    await expect(page.locator("#note")).to_have_text("👍 Noted.")
+    await expect(page.locator(".message")).to_have_count(2)
+
+
+async def test_a_page_that_was_turned_is_read_from_its_top(page: Page) -> None:
+    await say(page, "/digest")
+    await page.get_by_role("button", name="▶").click()
+    await expect(page.locator(".message.bot")).to_contain_text("The second page")
+    await expect(page.locator(".message")).to_have_count(2)
+    assert 0 <= await top_of(page, ".message.bot") < 400
 
 
 async def test_takeaways_are_open_where_there_is_room_and_a_tap_away_elsewhere(page: Page) -> None:

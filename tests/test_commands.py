@@ -185,6 +185,9 @@ async def test_a_changed_time_moves_the_next_digest(room: Room) -> None:
     [
         *("abstract:2603.09999", "abstract:", "abstract:x", "more:x", "more:", "more:2603.00001 or so"),
         *("bibtex:2603.09999", "bibtex:2600.00001", "bibtex:x", "find:x cs.CL", "find:1", "find:21 cs.CL", "find:"),
+        *("card:2603.09999", "card:2600.00001", "like:2603.09999", "like:x", "vote:2603.09999 up", "vote:x up"),
+        *("hide:2603.09999", "hide:x", "exclude:2603.09999 cs.CL", "exclude:x", "drop:1", "drop:", "undo:x", "undo:²"),
+        *("page:2", "page:1 3 scrolls 2603.00001", "page:1 4 cards 2603.00001", "page:1 3 cards x", "save:x"),
     ],
 )
 async def test_a_button_that_means_nothing_any_more_says_so(room: Room, action: str) -> None:
@@ -352,7 +355,11 @@ async def test_in_a_group_only_admins_change_things(room: Room) -> None:
     member = await room.person("cs.CL", group=True, admin=False)
     for said in ("/subscribe cs.CV", "/unsubscribe cs.CL", "/settings cap 5", "/settings nonsense"):
         assert says(await member.reads(said), "error.admins_only")
-    assert says(as_read(await member.presses("set:language zh")), "error.admins_only")
+    for action in ("set:language zh", "hide:2603.00001", "exclude:2603.00001 cs.CV", "drop:1", "undo:1"):
+        refusal = await member.presses(action)
+        assert says(as_read(refusal), "error.admins_only")
+        assert refusal is not None
+        assert refusal.is_aside
     assert "• cs.CL · Computation and Language" in await member.reads("/subscriptions")
     assert says(await replace(member, admin=True).reads("/subscribe cs.CV"), "query.named", query="cs.CV")
 
@@ -367,6 +374,8 @@ async def test_in_a_group_anyone_reads(room: Room) -> None:
     assert "We study question 1" in as_read(await member.presses("abstract:2603.00001"))
     assert says(as_read(await member.presses("save:2603.00001")), "save.done", titles="• Paper 1 · 2603.00001")
     assert "Paper 1" in await member.reads("/search paper")
+    for action in ("card:2603.00001", "like:2603.00001", "vote:2603.00001 up"):
+        assert not says(as_read(await member.presses(action)), "error.admins_only")
 
 
 @pytest.mark.parametrize("said", ["/nonsense", "hello", "2603.00001", "https://arxiv.org/abs/2603.00001", "x" * 5_000])

@@ -9,7 +9,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from bot.cards.reply import Button, Card, Link, Reply
+from bot.cards.reply import Button, Card, Link, Reply, formed
+from bot.papers import PaperId
 from bot.platforms.discord.render import escaped, render
 from tests.servers.discord import Message, check_message, mentions
 
@@ -264,3 +265,31 @@ def test_no_code_ends_its_block_or_goes_over_a_limit(code: str) -> None:
         assert len(blocks) % 2 == 1
         assert not "".join(blocks[::2]).strip()
         assert message["allowed_mentions"] == {"parse": []}
+
+
+FURTHER = tuple(Button(label, f"x:{label}") for label in ("BibTeX", "Similar", "Hide…", "👍", "👎"))
+
+
+def with_choices(number: int) -> Card:
+    direct = (Button("Abstract", f"abstract:{number}"), Button("Save", f"save:{number}"))
+    return replace(CARD, paper_id=PaperId(f"2600.{number:05}"), number=number, buttons=direct, further=FURTHER)
+
+
+def test_each_card_among_others_has_its_row() -> None:
+    shown = tuple(replace(with_choices(number), takeaways=(), tldrs=()) for number in range(1, 8))
+    first, second = messages(Reply(cards=shown, buttons=(Button("More", "more:1"),)))
+    assert labels(first) == [[f"{number} · Abstract", f"{number} · Save", f"{number} · ⋯"] for number in range(1, 6)]
+    assert labels(second) == [["6 · Abstract", "6 · Save", "6 · ⋯"], ["7 · Abstract", "7 · Save", "7 · ⋯", "More"]]
+
+
+def test_a_card_alone_has_all_its_buttons() -> None:
+    (message,) = messages(Reply(cards=(with_choices(1),)))
+    assert labels(message) == [["Abstract", "Save", "BibTeX", "Similar", "Hide…"], ["👍", "👎"]]
+
+
+def test_below_a_list_its_numbers_open_what_can_be_done() -> None:
+    lines = tuple(formed(with_choices(number), "titles") for number in range(1, 31))
+    first, second = messages(Reply(cards=lines))
+    assert labels(first) == [[str(row * 5 + place) for place in range(1, 6)] for row in range(5)]
+    assert labels(second) == [["26", "27", "28", "29", "30"]]
+    assert first["components"][0]["components"][0]["custom_id"] == "card:2600.00001 all"

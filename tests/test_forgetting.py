@@ -12,13 +12,18 @@ from bot.cards.reply import Reply
 from bot.chats import Chat
 from bot.commands.forgetting import TIME_TO_CONFIRM
 from bot.config import Retention
+from bot.interests import stored_interest
 from bot.jobs.housekeeping import Housekeeper
-from bot.storage import attempts, chats, digests, forgetting, imports, operators, outbox, saved, threads
+from bot.storage import attempts, changes, chats, digests, forgetting, imports, operators, outbox, saved, threads, votes
+from bot.storage.changes import Change
 from bot.storage.database import Database
 from bot.storage.digests import NewDigest, Receipt
 from bot.storage.tables import metadata, payloads
+from bot.summary import Provenance
 from tests.builders import MONDAY, TODAY, a_chat, a_paper, announce
 from tests.room import Person, Room, a_room, as_read, says
+
+BY_HAND = Provenance("hand", "1", MONDAY)
 
 
 @pytest.fixture
@@ -51,6 +56,9 @@ async def a_full_chat(database: Database, **facts: str) -> Chat:
         await imports.put(connection, chat.id, "paperwire = 1", MONDAY)
         await operators.add(connection, "telegram", f"ada of {chat.address}", chat.id)
         await saved.add(connection, "telegram", f"ada of {chat.address}", [paper.id], MONDAY)
+        await votes.cast(connection, "telegram", f"ada of {chat.address}", paper.id, 1, BY_HAND, MONDAY)
+        followed = await chats.subscriptions_of(connection, chat.id)
+        await changes.make(connection, chat, [Change(followed[0], stored_interest("cs.CL -cs.CV"))], MONDAY)
     return chat
 
 

@@ -102,7 +102,7 @@ async def test_an_export_is_a_text_that_a_person_can_read(room: Room) -> None:
         "]\n\n"
         "[settings]\n"
         'time = "09:00"\nzone = "UTC"\ndays = "daily"\nquiet = "off"\nlanguage = "en"\nformat = "cards"\n'
-        'cap = "12"\ncrosslists = "on"\nnote = "off"\n'
+        'paging = "messages"\ncap = "12"\ncrosslists = "on"\nnote = "off"\n'
     )
 
 
@@ -280,7 +280,15 @@ async def test_an_import_shows_what_would_change_and_changes_nothing_yet(room: R
 
 async def test_an_import_moves_a_chat_from_one_bot_to_another(room: Room, tmp_path: Path) -> None:
     person = await room.person("cs.CL", "au:Turing")
-    for setting in ("time 07:45", "days mon,wed", "quiet 22:00-06:30", "format titles", "cap all", "note on"):
+    for setting in (
+        "time 07:45",
+        "days mon,wed",
+        "quiet 22:00-06:30",
+        "format titles",
+        "paging pages",
+        "cap all",
+        "note on",
+    ):
         await person.says(f"/settings {setting}")
     text = await exported(person)
     (tmp_path / "other").mkdir()

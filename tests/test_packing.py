@@ -1,9 +1,10 @@
 """Packing: nothing lost, order kept, limits kept, as few messages as can be."""
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from bot.cards.packing import Size, pack, utf16_length
+from bot.cards.packing import Size, pack, share, utf16_length
 
 LIMIT = (10, 4)
 
@@ -53,3 +54,12 @@ def test_length_is_counted_as_telegram_does(text: str) -> None:
 
 def test_an_emoji_counts_twice() -> None:
     assert utf16_length("中文 ✍️ 🤖") == 8
+
+
+@pytest.mark.parametrize(
+    ("sizes", "limit", "most"),
+    [([10, 20], 40, 40), ([10, 20, 30], 40, 15), ([5, 50, 50], 45, 20), ([9, 9], 6, 3), ([], 7, 7), ([4], 0, 0)],
+)
+def test_what_small_parts_leave_is_for_the_large_ones(sizes: list[int], limit: int, most: int) -> None:
+    assert share(sizes, limit) == most
+    assert sum(min(size, most) for size in sizes) <= limit

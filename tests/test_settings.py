@@ -69,6 +69,8 @@ async def test_only_an_administrator_changes_a_group_by_a_button(room: Room) -> 
         ("cap all", {"cap": 0}),
         ("crosslists off", {"cross_lists": False}),
         ("note 开", {"quiet_note": True}),
+        ("paging pages", {"paging": "pages"}),
+        ("paging 翻页", {"paging": "pages"}),
         ("zone UTC+8", {"zone": "Etc/GMT-8"}),
     ],
 )
@@ -89,6 +91,7 @@ async def test_a_change_can_be_written(room: Room, said: str, preferences: dict[
         ("quiet 22:00-22:00", "settings.bad_quiet"),
         ("quiet night", "settings.bad_quiet"),
         ("format pdf", "settings.bad_format"),
+        ("paging scroll", "settings.bad_paging"),
         ("crosslists maybe", "settings.bad_switch"),
         ("note", "settings.bad_switch"),
     ],

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from bot.cards.packing import utf16_length
 from bot.cards.plain import plain
-from bot.cards.reply import Button, Card, Link, Reply
+from bot.cards.reply import Button, Card, Link, Reply, formed
 from bot.platforms.telegram.instead import as_plain, in_parts
 from bot.platforms.telegram.render import WORD_JOINER, render
 
@@ -351,3 +351,34 @@ def test_signs_and_numbers_stand_side_by_side_and_words_in_rows_of_their_own() -
     labels = ["✕ 1", "✕ 2", "◀", "2/3", "▶", "4", "Export", "Back"]
     (payload,) = render(Reply("Saved", buttons=tuple(Button(label, f"do:{label}") for label in labels)))
     assert buttons(payload) == [["✕ 1", "✕ 2", "◀", "2/3", "▶"], ["4"], ["Export"], ["Back"]]
+
+
+FURTHER = tuple(Button(label, f"x:{label}") for label in ("BibTeX", "Similar", "Hide…", "👍", "👎"))
+DIRECT = (Button("Abstract", "abstract:1"), Button("Save", "save:1"))
+
+
+def labels(payload: str) -> list[list[str]]:
+    return [[button["label"] for button in row] for row in json.loads(payload)["buttons"]]
+
+
+def test_a_card_alone_has_all_its_buttons_four_in_a_row() -> None:
+    (payload,) = render(Reply(cards=(replace(CARD, buttons=DIRECT, further=FURTHER),)))
+    assert labels(payload) == [["Abstract", "Save", "BibTeX", "Similar"], ["Hide…", "👍", "👎"]]
+
+
+def test_a_card_among_others_has_a_row_and_the_rest_behind_three_dots() -> None:
+    cards = tuple(replace(CARD, number=number, buttons=DIRECT, further=FURTHER) for number in (1, 2))
+    (payload,) = render(Reply(cards=cards, buttons=(Button("1/2", "page:1"), Button("▶", "page:2"))))
+    assert labels(payload) == [
+        ["1 · Abstract", "1 · Save", "1 · ⋯"],
+        ["2 · Abstract", "2 · Save", "2 · ⋯"],
+        ["1/2", "▶"],
+    ]
+
+
+def test_below_a_list_its_numbers_open_what_can_be_done() -> None:
+    card = replace(CARD, buttons=DIRECT, further=FURTHER)
+    lines = tuple(formed(replace(card, number=number), "titles") for number in range(1, 9))
+    (payload,) = render(Reply(cards=lines))
+    assert labels(payload) == [["1", "2", "3", "4", "5", "6"], ["7", "8"]]
+    assert json.loads(payload)["buttons"][0][1]["action"] == f"card:{CARD.paper_id} all"

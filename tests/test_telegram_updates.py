@@ -122,6 +122,62 @@ async def test_what_cannot_be_put_in_place_is_said_anew(stub: TelegramStub, list
     await stub.wait_for(lambda message: message.text == "Changed")
 
 
+def told(stub: TelegramStub) -> list[str]:
+    """What those who pressed were told above the chat."""
+    return [call.params.get("text", "") for call in stub.calls if call.method == "answerCallbackQuery"]
+
+
+@pytest.mark.parametrize("length", [20, 5_000])
+async def test_an_aside_is_shown_to_who_pressed_and_the_group_sees_nothing(
+    stub: TelegramStub, listener: Listener, length: int
+) -> None:
+    async def aside(_: Incoming) -> Reply:
+        return Reply(f"Saved. {'𝒪(n²) ' * (length // 6)}", is_aside=True)
+
+    listener.answers = with_a_button
+    stub.say(GROUP, LIN, "/start")
+    shown = await stub.wait_for(lambda message: message.chat_id == GROUP)
+    listener.answers = aside
+    stub.press(shown.message_id, GROUP, LIN, "save:2603.00001")
+    await until(lambda: told(stub))
+    (text,) = told(stub)
+    assert text.startswith("Saved.")
+    assert len(text.encode("utf-16-le")) <= 2 * 200
+    assert len(stub.messages) == 1
+
+
+async def test_an_aside_that_has_buttons_is_a_message_and_the_press_is_confirmed(
+    stub: TelegramStub, listener: Listener
+) -> None:
+    async def menu(_: Incoming) -> Reply:
+        return Reply("What?", buttons=(Button("👍", "vote:2603.00001 up"),), is_aside=True)
+
+    listener.answers = with_a_button
+    stub.say(GROUP, LIN, "/start", thread=5)
+    shown = await stub.wait_for(lambda message: message.chat_id == GROUP)
+    listener.answers = menu
+    stub.press(shown.message_id, GROUP, LIN, "card:2603.00001")
+    message = await stub.wait_for(lambda message: message.text == "What?")
+    assert message.thread == 5
+    assert told(stub) == [""]
+
+
+async def test_what_came_too_late_to_be_confirmed_is_done_all_the_same(stub: TelegramStub, listener: Listener) -> None:
+    async def aside(_: Incoming) -> Reply:
+        return Reply("Noted.", is_aside=True)
+
+    listener.answers = with_a_button
+    stub.say(ADA, ADA, "/start")
+    shown = await stub.wait_for(lambda message: message.chat_id == ADA)
+    listener.answers = aside
+    stub.fail_next("not_found", method="answerCallbackQuery")
+    stub.press(shown.message_id, ADA, ADA, "vote:2603.00001 up")
+    await until(lambda: told(stub))
+    assert listener.heard[-1].action == "vote:2603.00001 up"
+    stub.say(ADA, ADA, "/status")
+    await until(lambda: len(listener.heard) == 3)
+
+
 async def test_a_group_that_becomes_a_supergroup_is_followed(stub: TelegramStub, listener: Listener) -> None:
     stub.add_chat(-5, "group", "Lab")
     stub.migrate(-5, -1005)

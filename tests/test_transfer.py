@@ -66,6 +66,17 @@ ROWS: dict[str, list[dict[str, Any]]] = {
         }
     ],
     "saved": [{"platform": "discord", "user_id": "9" * 19, "paper_id": "hep-th/9901001", "at": INSTANT}],
+    "votes": [
+        {
+            "platform": "discord",
+            "user_id": "9" * 19,
+            "paper_id": "hep-th/9901001",
+            "value": -1,
+            "engine": "model",
+            "model": "toy",
+            "at": INSTANT,
+        }
+    ],
     "listings": [
         {
             "paper_id": "hep-th/9901001",
@@ -161,6 +172,7 @@ ROWS: dict[str, list[dict[str, Any]]] = {
             "last_digest_day": date(2026, 2, 28),
             "created_at": INSTANT,
             "paused_until": INSTANT,
+            "paging": "pages",
         }
         for number, title, because in ((3, "A \0 chat", None), (41, "", "Forbidden: bot was kicked"))
     ],
@@ -168,6 +180,7 @@ ROWS: dict[str, list[dict[str, Any]]] = {
         {"id": 5, "chat_id": 41, "query": "cs.CV+cs.CL -cs.RO", "since": INSTANT, "made_at": INSTANT},
     ],
     "imports": [{"id": 6, "chat_id": 41, "content": 'paperwire = 1\nsubscriptions = ["cs.CL"]\n', "at": INSTANT}],
+    "changes": [{"id": 4, "chat_id": 41, "before": [{"id": 5, "query": "cs.CV", "after": None}], "at": INSTANT}],
     "digests": [
         {
             "id": 9,
@@ -180,6 +193,8 @@ ROWS: dict[str, list[dict[str, Any]]] = {
             "matched": 3,
             "shown": 2,
             "held": 1,
+            "latest_day": date(2026, 2, 27),
+            "late_days": ["2026-02-26"],
         }
     ],
     "digest_papers": [

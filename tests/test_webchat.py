@@ -166,6 +166,20 @@ async def test_a_pressed_button_is_handed_in_as_its_action(world: World) -> None
     assert await world.messages() == ["abstract 2600.00001", "heard abstract:2600.00001"]
 
 
+async def test_an_aside_is_told_to_a_script_and_is_a_message_to_a_page_without_one(tmp_path: Path) -> None:
+    async def aside(_: Incoming) -> Reply:
+        return Reply("Noted <b>", is_aside=True)
+
+    async with running(tmp_path, aside) as world:
+        vote = {"action": "vote:2603.00001 up"}
+        told = await world.browser.post("/t/home/press", data=vote, headers={"X-Requested-With": "fetch"})
+        assert (told.status_code, told.text) == (200, "Noted <b>")
+        assert told.headers["content-type"].startswith("text/plain")
+        assert await world.messages() == []
+        await world.browser.post("/t/home/press", data=vote)
+        assert await world.messages() == ["vote 2603.00001 up", "Noted <b>"]
+
+
 async def test_an_answer_takes_the_place_of_the_message_whose_button_was_pressed(tmp_path: Path) -> None:
     async def menu(incoming: Incoming) -> Reply:
         is_change = incoming.action == "set:x"

@@ -1,6 +1,6 @@
 """Packing: an ordered row of parts into as few messages as the limits allow, never cut inside a part."""
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Collection, Iterable
 from typing import TypeVar
 
 Part = TypeVar("Part")
@@ -24,6 +24,16 @@ def pack(parts: Iterable[Part], size: Callable[[Part], Size], limit: Size) -> li
             room = limit
         room = tuple(left - more for left, more in zip(room, need, strict=True))
     return messages
+
+
+def share(sizes: Collection[int], limit: int) -> int:
+    """The most that each may take so that all fit together: what the small ones leave is for the large ones."""
+    left = limit
+    for others, size in zip(range(len(sizes), 0, -1), sorted(sizes), strict=True):
+        if size * others > left:
+            return max(0, left // others)
+        left -= size
+    return limit
 
 
 def utf16_length(text: str) -> int:

@@ -17,6 +17,10 @@ _CODE_HOSTS = ("github.com/", "gitlab.com/", "huggingface.co/", "bitbucket.org/"
 _BADGES = {"extract": "🧾", "hand": "✍️", "model": "🤖"}
 
 
+CHOICES = "⋯"
+"""The label of the button that opens a card's further ones."""
+
+
 @dataclass(frozen=True, slots=True)
 class Button:
     """Something to press. `action` is `verb:argument`, at most 60 bytes, and is sent back when it is pressed."""
@@ -35,7 +39,8 @@ class Link:
 class Card:
     """How a Paper looks. `tldrs` and `takeaways` have one part a language shown; a sample's `url` is a page of ours.
 
-    `is_line`: one of a list, of which the titles and `tldrs` are shown.
+    `is_line`: one of a list, of which the titles and `tldrs` are shown. `further`: buttons that are
+    seldom pressed; where a card stands among others they are found behind `CHOICES`.
     """
 
     paper_id: PaperId
@@ -51,8 +56,16 @@ class Card:
     links: tuple[Link, ...] = ()
     badge: str = ""
     buttons: tuple[Button, ...] = ()
+    further: tuple[Button, ...] = ()
     number: int | None = None
     is_line: bool = False
+
+    @property
+    def menu(self) -> Button:
+        """What opens the further buttons; in a list, where there are no others, it is the paper's number."""
+        if self.is_line:
+            return Button(str(self.number) if self.number is not None else CHOICES, f"card:{self.paper_id} all")
+        return Button(CHOICES, f"card:{self.paper_id}")
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,7 +82,10 @@ class Reply:
 
     `code` is there to be copied, sign for sign, and stands below the text. `file` goes along with what is said anew.
     `quote`: what somebody else wrote, below the text; unlike in the text, a command in it is none.
-    `in_place`: it takes the place of the message whose button was pressed.
+    `in_place`: it takes the place of the message whose button was pressed. `is_aside`: it is for who pressed alone, and
+    not worth a message where the platform has a lesser way to say it.
+
+    `is_page`: all of it is one message; where that is tight each card gives up what it can do without.
     """
 
     text: str = ""
@@ -81,6 +97,8 @@ class Reply:
     code: str = ""
     file: File | None = None
     quote: str = ""
+    is_aside: bool = False
+    is_page: bool = False
 
 
 Render = Callable[[Reply], list[str]]
@@ -114,7 +132,8 @@ def card_of(paper: Paper, summary: Summary, language: Language, phrases: Phrases
         comment=_note(paper),
         links=() if paper.is_sample else _links(paper, phrases),
         badge=" · ".join(badges_of(summary, language, phrases)),
-        buttons=_buttons(paper, phrases),
+        buttons=_buttons(paper, phrases, "abstract" if paper.is_sample else "abstract save"),
+        further=further_buttons(paper, phrases),
     )
 
 
@@ -128,18 +147,32 @@ def formed(card: Card, form: Format) -> Card:
     """The card as a digest of this form shows it."""
     if form == "cards":
         return card
-    tldrs = card.tldrs if form == "tldrs" else ()
-    return Card(card.paper_id, card.title, card.url, card.second_title, tldrs=tldrs, number=card.number, is_line=True)
+    tldrs, further = card.tldrs if form == "tldrs" else (), (*card.buttons, *card.further)
+    named = (card.paper_id, card.title, card.url, card.second_title)
+    return Card(*named, tldrs=tldrs, further=further, number=card.number, is_line=True)
 
 
 def _url(paper: Paper) -> str:
     return paper.abs_url if not paper.is_sample else f"/papers/{paper.id}"
 
 
-def _buttons(paper: Paper, phrases: Phrases) -> tuple[Button, ...]:
-    # Nobody can cite what the sample invents, and there is nothing to come back to.
-    kinds = ("abstract",) if paper.is_sample else ("abstract", "save", "bibtex")
-    return tuple(Button(phrases(f"button.{kind}"), f"{kind}:{paper.id}") for kind in kinds)
+def further_buttons(paper: Paper, phrases: Phrases) -> tuple[Button, ...]:
+    """What else can be done with a paper. Nobody can cite what the sample invents, and it is like nothing else."""
+    if paper.is_sample:
+        return ()
+    votes = (Button("👍", f"vote:{paper.id} up"), Button("👎", f"vote:{paper.id} down"))
+    return (*_buttons(paper, phrases, "bibtex like hide"), *votes)
+
+
+def pressed(card: Card, *, is_alone: bool) -> tuple[Button, ...]:
+    """A card's buttons where it stands: a few among others, so that these stay a list of papers, else all."""
+    if is_alone or not card.further:
+        return (*card.buttons, *card.further)
+    return (*card.buttons, card.menu)
+
+
+def _buttons(paper: Paper, phrases: Phrases, kinds: str) -> tuple[Button, ...]:
+    return tuple(Button(phrases(f"button.{kind}"), f"{kind}:{paper.id}") for kind in kinds.split())
 
 
 def _note(paper: Paper) -> str | None:

@@ -88,6 +88,10 @@ class Context:
         """A Reply with one text of the catalogue."""
         return Reply(self.phrases(key, **values))
 
+    def whispers(self, key: str, **values: object) -> Reply:
+        """The same as an aside."""
+        return Reply(self.phrases(key, **values), is_aside=True)
+
 
 def spoken(language: Language, sender_language: str | None) -> CatalogueName:
     """The language in which somebody is answered: the chat's; where it has both, the person's own."""

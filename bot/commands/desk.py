@@ -11,8 +11,11 @@ from bot.cards.reply import Reply
 from bot.chats import Chat
 from bot.commands import (
     access,
+    choices,
     forgetting,
+    hiding,
     moving,
+    paging,
     pausing,
     previewing,
     queries,
@@ -21,8 +24,10 @@ from bot.commands import (
     saving,
     searching,
     settings,
+    similar,
     status,
     subscribing,
+    voting,
     why,
 )
 from bot.commands.context import Context, Services, spoken
@@ -89,7 +94,15 @@ COMMANDS = (
 ACTIONS = (
     Command("abstract", reading.abstract),
     Command("more", reading.more),
-    Command("save", saving.save),
+    Command("card", choices.open_choices),
+    Command("like", similar.find),
+    Command("hide", hiding.offer, Permission.ADMIN),
+    Command("exclude", hiding.exclude, Permission.ADMIN),
+    Command("drop", hiding.drop, Permission.ADMIN),
+    Command("undo", hiding.undo, Permission.ADMIN),
+    Command("vote", voting.vote),
+    Command("page", paging.turn),
+    Command("save", saving.press_save),
     Command("saved", saving.turn),
     Command("unsave", saving.remove),
     Command("bibtex", saving.show_bibtex),
@@ -137,8 +150,9 @@ class Desk:
             return context.says("error.unknown_command")
         if context.chat.access != "allowed" and not command.before_access:
             return await access.ask_for_access(context)
-        refusal = await self._refusal(command, context)
-        return refusal or await command.run(context)
+        if refusal := await self._refusal(command, context):
+            return replace(refusal, is_aside=bool(incoming.action))
+        return await command.run(context)
 
     async def _welcome_back(self, chat: Chat) -> Chat:
         """A chat that was given up comes back by itself when somebody speaks there; it is asked how to go on."""

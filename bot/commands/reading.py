@@ -85,7 +85,7 @@ async def paper(context: Context) -> Reply:
     await context.services.want(found.papers, context.now)
     written = await context.services.summarise(found.papers)
     withdrawn = (context.phrases("paper.withdrawn", id=each.id) for each in found.papers if each.withdrawn)
-    cards = tuple(_card(context, each, written[each.id]) for each in found.papers)
+    cards = tuple(card_in(context, each, written[each.id]) for each in found.papers)
     return Reply("\n".join([*found.trouble, *withdrawn]), cards=cards)
 
 
@@ -110,13 +110,13 @@ async def look_up(context: Context, wanted: Sequence[PaperId]) -> Found:
     return Found(visible, trouble or [context.phrases("paper.unknown", id=paper_id) for paper_id in unknown])
 
 
-def _card(context: Context, shown: Paper, summary: Summary) -> Card:
+def card_in(context: Context, shown: Paper, summary: Summary) -> Card:
     """A paper's card, which offers to have its summary written anew where a model, or its prompt, is another now."""
     card = card_of(shown, summary, context.chat.preferences.language, context.phrases)
     model, by = context.services.settings.llm.model, summary.provenance
     if not model or shown.is_sample or (by.model, by.version) == (model, PROMPT_VERSION):
         return card
-    return replace(card, buttons=(*card.buttons, Button(context.phrases("button.anew"), f"anew:{shown.id}")))
+    return replace(card, further=(*card.further, Button(context.phrases("button.anew"), f"anew:{shown.id}")))
 
 
 async def anew(context: Context) -> Reply:
@@ -138,7 +138,7 @@ async def anew(context: Context) -> Reply:
     if not await services.write_anew(shown):
         return context.says("anew.failed")
     written = await services.summarise([shown])
-    return Reply(cards=(_card(context, shown, written[shown.id]),))
+    return Reply(cards=(card_in(context, shown, written[shown.id]),))
 
 
 async def abstract(context: Context) -> Reply:

@@ -14,8 +14,12 @@ LARGEST_FILE = 256 * 1024
 """Bytes of a file that comes with a command, and characters of one that is pasted behind it."""
 
 
-IN_PLACE = ("set", "saved", "unsave", "find")
-"""Verbs of the buttons that turn the message that they stand under into another; they say nothing themselves."""
+BRIEF = (
+    *("set", "saved", "unsave", "find", "page", "exclude", "drop", "undo"),
+    *("save", "vote", "hide", "card", "like"),
+)
+"""Verbs of the buttons whose answer may take the place of the message that they stand under, or be an aside. They say
+nothing themselves, and that they were pressed is confirmed with the answer."""
 
 
 class Permission(Enum):

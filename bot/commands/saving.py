@@ -40,6 +40,14 @@ async def save(context: Context) -> Reply:
     return Reply("\n".join(lines))
 
 
+async def press_save(context: Context) -> Reply:
+    """The same by a card's button; only whoever pressed it is told."""
+    if not is_paper_id(context.argument):
+        return context.whispers("button.stale")
+    reply = await save(context)
+    return replace(reply, text=reply.text.removeprefix(_whose(context)), is_aside=True)
+
+
 async def unsave(context: Context) -> Reply:
     """Keep papers no longer, or none at all: `/unsave all`."""
     chat, person, wanted = context.chat, context.sender.id, _named(context)

@@ -7,7 +7,7 @@ from datetime import time
 from typing import cast
 
 from bot.cards.reply import Button, Reply
-from bot.chats import EVERY_DAY, LARGEST_CAP, Format, Language, Preferences
+from bot.chats import EVERY_DAY, LARGEST_CAP, Format, Language, Paging, Preferences
 from bot.commands.context import Context
 from bot.commands.status import paused
 from bot.commands.zones import find_zone, nearest_zone
@@ -29,6 +29,7 @@ _FORMATS: dict[str, Format] = {
     "titles+tldr": "tldrs",
     "titles": "titles",
 }
+_PAGINGS: dict[str, Paging] = {"messages": "messages", "pages": "pages", "消息": "messages", "翻页": "pages"}
 _YES, _NO = ("on", "yes", "true", "1", "开"), ("off", "no", "false", "0", "关")
 
 
@@ -179,6 +180,12 @@ def _format(preferences: Preferences, value: str) -> Preferences:
     return replace(preferences, format=_FORMATS[value.lower()])
 
 
+def _paging(preferences: Preferences, value: str) -> Preferences:
+    if value.lower() not in _PAGINGS:
+        raise BadValueError("settings.bad_paging")
+    return replace(preferences, paging=_PAGINGS[value.lower()])
+
+
 def _cap(preferences: Preferences, value: str) -> Preferences:
     if value.lower() in ("all", "全部"):
         value = "0"
@@ -263,6 +270,12 @@ SETTINGS: dict[str, Setting] = {
         lambda set_, phrases: phrases("settings.format", format=phrases(f"choice.{set_.format}")),
         ("cards", "tldrs", "titles"),
         lambda set_: set_.format,
+    ),
+    "paging": Setting(
+        _paging,
+        lambda set_, phrases: phrases("settings.paging", paging=phrases(f"choice.{set_.paging}")),
+        ("messages", "pages"),
+        lambda set_: set_.paging,
     ),
     "cap": Setting(
         _cap,

@@ -11,7 +11,7 @@ from bot.chats import UNTIL_RESUMED, Chat, languages
 from bot.commands.context import Context, Services, local_time, spoken
 from bot.commands.request import Sender
 from bot.locales import Phrases, phrases_of
-from bot.storage import announcements, chats, digests, feeds, marks, outbox, spending
+from bot.storage import announcements, chats, digests, feeds, marks, outbox, spending, votes
 from bot.storage.feeds import Feed
 from bot.storage.spending import Spent
 
@@ -50,6 +50,8 @@ async def status(context: Context) -> Reply:
         lines.append(phrases("status.refused", count=refused))
     if context.is_operator and services.settings.llm.model:
         lines.append(await _spent(context))
+    if context.is_operator:
+        lines += await _opinions(context)
     if chat.is_paused(context.now):
         lines.append(paused(context))
     if chat.next_digest_at is not None:
@@ -79,6 +81,16 @@ async def _spent(context: Context) -> str:
     if cost is None:
         return context.phrases("status.model", **values)
     return context.phrases("status.model_cost", **values, cost=f"{cost:.2f}")
+
+
+async def _opinions(context: Context) -> list[str]:
+    """What people think of the summaries, by who wrote them; nothing before the first vote."""
+    async with context.services.database.read() as connection:
+        found = await votes.opinions(connection)
+    said = (
+        f"{each.model or context.phrases(f'engine.{each.engine}')} 👍 {each.liked} 👎 {each.disliked}" for each in found
+    )
+    return [context.phrases("status.votes", opinions=" · ".join(said))] if found else []
 
 
 def _lines(context: Context, known: Sequence[Feed], told: Mapping[str, Sequence[Announcement]]) -> list[str]:

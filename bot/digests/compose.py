@@ -16,7 +16,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from bot.cards.reply import Reply
 from bot.chats import Chat, local_day
 from bot.digests.choose import Choice, Selection, Wishes, select
-from bot.digests.edition import Edition, reply_of
+from bot.digests.edition import Edition, page_size, reply_of
 from bot.digests.known import Known, match
 from bot.digests.ports import Awaited, Renders, Summarise, WhyQuiet
 from bot.interests import Matches
@@ -66,11 +66,12 @@ class _Plan:
             preferences.format,
             self.note,
             awaits_chinese and preferences.language != "en",
+            page_size(preferences.format, preferences.language) if preferences.paging == "pages" else 0,
         )
 
     def opened(self, edition: Edition) -> NewDigest:
-        receipt, announced_at = edition.choice.receipt, self.selection.announced_at
-        return NewDigest(self.chat.id, self.occasion, edition.day, receipt, announced_at)
+        made = edition.choice.receipt, self.selection.announced_at, edition.latest_day, edition.late_days
+        return NewDigest(self.chat.id, self.occasion, edition.day, *made)
 
 
 async def _no_reason(_chat: Chat, _announced: int, _now: datetime) -> str:
@@ -105,7 +106,7 @@ class Composer:
         awaits_chinese: Callable[[], bool] = lambda: False,
     ) -> None:
         self._awaited = awaited
-        self._awaits_chinese = awaits_chinese
+        self.awaits_chinese = awaits_chinese
         self._database = database
         self._why_quiet = why_quiet
         self._summarise = summarise
@@ -171,7 +172,7 @@ class Composer:
         """What the chat's digest would be at this instant; nothing is written."""
         async with self._database.read() as connection:
             (plan,) = await self._owed(connection, [chat], "daily", Known())
-        edition = plan.edition(now)
+        edition = replace(plan.edition(now), page_size=0)
         return await asyncio.to_thread(reply_of, edition, *await self._facts([edition]))
 
     async def _dailies(self, chat_ids: Sequence[int], now: datetime, known: Known) -> bool:
@@ -310,7 +311,7 @@ class Composer:
 
     async def _compose(self, plans: Sequence[_Plan], now: datetime, known: Known) -> int:
         plans = [await self._with_note(plan, now) for plan in plans]
-        awaits_chinese = self._awaits_chinese()
+        awaits_chinese = self.awaits_chinese()
         editions = [plan.edition(now, awaits_chinese=awaits_chinese) for plan in plans]
         await self._print([edition for edition in editions if not edition.is_empty], now, known)
         days: dict[int, date | None] = {}
@@ -387,7 +388,7 @@ class Composer:
 
     async def _facts(self, editions: Iterable[Edition]) -> tuple[dict[PaperId, Paper], dict[PaperId, Summary]]:
         """The papers that these editions show, and their summaries."""
-        ids = dict.fromkeys(paper_id for edition in editions for paper_id in edition.choice.shown)
+        ids = dict.fromkeys(paper_id for edition in editions for paper_id in edition.on_page)
         async with self._database.read() as connection:
             found = await papers.get(connection, list(ids))
         return found, await self._summarise(list(found.values()))

@@ -1,6 +1,6 @@
 """Editions: a digest as a reader gets it, which is the same for many chats."""
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date
 
@@ -12,7 +12,16 @@ from bot.papers import Paper, PaperId
 from bot.storage.digests import Occasion
 from bot.summary import Summary
 
+_A_PAGE: dict[Format, int] = {"cards": 3, "tldrs": 6, "titles": 12}
+_TWICE_AS_LONG = 2
+"""Cards on a page that say everything in two languages."""
+PAGE_SIZES = frozenset((*_A_PAGE.values(), _TWICE_AS_LONG))
 _DAYS_NAMED = 4
+
+
+def page_size(form: Format, language: Language) -> int:
+    """Papers on a page: as many as fit one message of each platform. Seldom one has to give up a takeaway for it."""
+    return _TWICE_AS_LONG if (form, language) == ("cards", "both") else _A_PAGE[form]
 
 
 @dataclass(frozen=True, slots=True)
@@ -21,6 +30,7 @@ class Edition:
 
     `day` is the chats' own; `latest_day`: the last announcement day among what matched; `late_days`: of what came late.
     `note`: what to say where there are no papers. `awaits_chinese`: the machine that would translate is not there yet.
+    `page_size`: papers on a page, of which `page` is shown, counted from 1; 0: all, in as many messages as they take.
     """
 
     platform: PlatformName
@@ -33,6 +43,27 @@ class Edition:
     format: Format = "cards"
     note: str = ""
     awaits_chinese: bool = False
+    page_size: int = 0
+    page: int = 1
+
+    @property
+    def pages(self) -> int:
+        """How many pages it has."""
+        return max(1, -(-len(self.choice.shown) // self.page_size)) if self.page_size else 1
+
+    @property
+    def on_page(self) -> tuple[PaperId, ...]:
+        """The papers of the page that is shown."""
+        return self.choice.shown[self._skipped :][: self.page_size or None]
+
+    @property
+    def numbered(self) -> Iterator[tuple[int, PaperId]]:
+        """The same with their places in the whole digest."""
+        return enumerate(self.on_page, start=self._skipped + 1)
+
+    @property
+    def _skipped(self) -> int:
+        return (self.page - 1) * self.page_size
 
     @property
     def is_empty(self) -> bool:
@@ -42,15 +73,15 @@ class Edition:
 
 def reply_of(edition: Edition, papers: Mapping[PaperId, Paper], written: Mapping[PaperId, Summary]) -> Reply:
     """Header, cards, receipt; in both languages where that is the edition's."""
-    chosen = [papers[paper_id] for paper_id in edition.choice.shown]
+    chosen = [papers[paper_id] for paper_id in edition.on_page]
     spoken = [phrases_of(name) for name in languages(edition.language)]
     first = spoken[0]
     if not chosen:
         return Reply(edition.note, title=_title(edition, first, sample=False))
     sample = any(paper.is_sample for paper in chosen)
     cards = tuple(
-        formed(card_of(paper, written[paper.id], edition.language, first, number), edition.format)
-        for number, paper in enumerate(chosen, start=1)
+        formed(card_of(papers[paper_id], written[paper_id], edition.language, first, number), edition.format)
+        for number, paper_id in edition.numbered
     )
     summaries = [written[paper.id] for paper in chosen]
     is_waiting = edition.awaits_chinese and not any(summary.tldr_zh for summary in summaries)
@@ -64,8 +95,25 @@ def reply_of(edition: Edition, papers: Mapping[PaperId, Paper], written: Mapping
                 *(phrases("digest.no_chinese") for phrases in spoken if is_waiting),
             ]
         ),
-        buttons=_more_button(edition.choice.held, first),
+        buttons=(
+            *_turns(edition),
+            *(_more_button(edition.choice.held, first) if edition.page == edition.pages else ()),
+        ),
+        is_page=edition.page_size > 0,
     )
+
+
+def _turns(edition: Edition) -> tuple[Button, ...]:
+    """To the pages around this one. A digest is known by its first paper: so many chats share its messages."""
+    if edition.pages == 1:
+        return ()
+    leaves = (
+        (edition.page - 1, "◀"),
+        (edition.page, f"{edition.page}/{edition.pages}"),
+        (edition.page + 1, "▶"),
+    )
+    book = f"{edition.page_size} {edition.format} {edition.choice.shown[0]}"
+    return tuple(Button(label, f"page:{to} {book}") for to, label in leaves if 1 <= to <= edition.pages)
 
 
 def _more_button(held: Sequence[PaperId], phrases: Phrases) -> tuple[Button, ...]:

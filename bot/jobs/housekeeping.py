@@ -6,12 +6,14 @@ import structlog
 
 from bot.commands.moving import TIME_TO_CONFIRM
 from bot.config import Retention
-from bot.storage import budgets, imports, outbox, rejections, updates_seen
+from bot.storage import budgets, changes, imports, outbox, rejections, updates_seen
 from bot.storage.database import Database
 
 EVERY = timedelta(days=1)
 UPDATES_COME_AGAIN = timedelta(days=2)
 """Telegram keeps updates for a day: https://core.telegram.org/bots/api#getting-updates"""
+CHANGES_KEPT = timedelta(days=30)
+"""For so long a button that changed a subscription can be undone."""
 REJECTIONS_KEPT = timedelta(days=90)
 
 log = structlog.get_logger(__name__)
@@ -33,6 +35,7 @@ class Housekeeper:
                 scopes = await budgets.prune(connection, now.timestamp())
                 await updates_seen.prune(connection, now - UPDATES_COME_AGAIN)
                 await rejections.prune(connection, now - REJECTIONS_KEPT)
+                await changes.prune(connection, now - CHANGES_KEPT)
                 await imports.prune(connection, now - TIME_TO_CONFIRM)
             self._pruned_at = now
             if texts or scopes:

@@ -11,7 +11,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from bot.chats import Access, Chat, PlatformName, Preferences, Subscription, local_day, next_digest_at
 from bot.interests import Interest, stored_interest
 from bot.storage.dialect import insert
-from bot.storage.tables import chats, digest_papers, digests, messages, operators, subscriptions
+from bot.storage.tables import changes, chats, digest_papers, digests, messages, operators, subscriptions
 
 
 def chat_from(row: sa.Row[Any]) -> Chat:
@@ -44,6 +44,7 @@ def _preferences_from(row: sa.Row[Any]) -> Preferences:
         format=row.format,
         cross_lists=row.cross_lists,
         quiet_note=row.quiet_note,
+        paging=row.paging,
     )
 
 
@@ -61,6 +62,7 @@ def _row(preferences: Preferences) -> dict[str, Any]:
         "format": preferences.format,
         "cross_lists": preferences.cross_lists,
         "quiet_note": preferences.quiet_note,
+        "paging": preferences.paging,
     }
 
 
@@ -257,7 +259,7 @@ async def move(connection: AsyncConnection, chat: Chat, address: str, now: datet
         new = table.alias()
         has_too = sa.select(new.c[what]).where(new.c.chat_id == known.id)
         await connection.execute(sa.delete(table).where(table.c.chat_id == chat.id, table.c[what].in_(has_too)))
-    for table in (subscriptions, digests, digest_papers, messages, operators):
+    for table in (subscriptions, digests, digest_papers, messages, operators, changes):
         await connection.execute(sa.update(table).where(table.c.chat_id == chat.id).values(chat_id=known.id))
     due = min(filter(None, (current.next_digest_at, known.next_digest_at)), default=None)
     last_day = max(filter(None, (current.last_digest_day, known.last_digest_day)), default=None)

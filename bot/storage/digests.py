@@ -46,13 +46,18 @@ class Listing:
 
 @dataclass(frozen=True, slots=True)
 class NewDigest:
-    """A digest about to be opened. `announced_at`: when the last of its papers was seen."""
+    """A digest about to be opened. `announced_at`: when the last of its papers was seen.
+
+    `latest_day` and `late_days`: the last announcement day among them, and those of what came late.
+    """
 
     chat_id: int
     occasion: Occasion
     local_day: date
     receipt: Receipt
     announced_at: datetime | None = None
+    latest_day: date | None = None
+    late_days: tuple[date, ...] = ()
 
 
 async def listed(connection: AsyncConnection, categories: Collection[str] | None, since: datetime) -> list[Listing]:
@@ -138,6 +143,8 @@ async def add(connection: AsyncConnection, new: Sequence[NewDigest], composed_at
             "shown": each.receipt.shown,
             "held": each.receipt.held,
             "late": each.receipt.late,
+            "latest_day": each.latest_day,
+            "late_days": [day.isoformat() for day in each.late_days],
         }
         for each in new
     ]
@@ -213,6 +220,37 @@ async def last_dailies(connection: AsyncConnection, chat_ids: Collection[int]) -
     )
     rows = await connection.execute(sa.select(chats.c.id, last.label("at")).where(chats.c.id.in_(chat_ids)))
     return {row.id: row.at for row in rows if row.at is not None}
+
+
+@dataclass(frozen=True, slots=True)
+class KeptDigest:
+    """A digest as it was composed: what it shows, in order, and what it still holds back."""
+
+    digest: NewDigest
+    shown: tuple[PaperId, ...]
+    held: tuple[PaperId, ...]
+
+
+async def with_paper(connection: AsyncConnection, chat_id: int, paper_id: PaperId) -> KeptDigest | None:
+    """The chat's digest that shows this paper, or holds it back; None where none is kept that does."""
+    row = digest_papers.c
+    which = sa.select(row.digest_id).where(row.chat_id == chat_id, row.paper_id == paper_id).scalar_subquery()
+    found = (await connection.execute(sa.select(digests).where(digests.c.id == which))).first()
+    if found is None:
+        return None
+    query = sa.select(row.paper_id, row.held).where(row.digest_id == found.id, row.chat_id == chat_id)
+    entries = (await connection.execute(query.order_by(row.position))).all()
+    digest = NewDigest(
+        chat_id,
+        found.occasion,
+        found.local_day,
+        Receipt(found.announced, found.matched, found.shown, found.held, found.late),
+        found.announced_at,
+        found.latest_day,
+        tuple(map(date.fromisoformat, found.late_days or ())),
+    )
+    shown, held = ([PaperId(each.paper_id) for each in entries if each.held is is_held] for is_held in (False, True))
+    return KeptDigest(digest, tuple(shown), tuple(held))
 
 
 @dataclass(frozen=True, slots=True)

@@ -9,9 +9,9 @@ from bot.chats import Chat
 from bot.storage import outbox
 from bot.storage.chats import at
 from bot.storage.dialect import is_among
-from bot.storage.tables import chats, digest_papers, digests, messages, operators, payloads, saved
+from bot.storage.tables import chats, digest_papers, digests, messages, operators, payloads, saved, votes
 
-OF_A_PERSON = (operators, saved)
+OF_A_PERSON = (operators, saved, votes)
 """The tables whose rows are somebody's, by `platform` and `user_id`."""
 
 _LONG_AGO = datetime.fromtimestamp(0, UTC)

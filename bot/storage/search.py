@@ -79,6 +79,12 @@ async def find(
     return found[:at_most]
 
 
+def having(words: tuple[str, ...], dialect: str) -> str:
+    """The index's own query for these words, in their plain form, one after the other in a title or abstract."""
+    phrase = _Phrase(words, _COLUMNS[""])
+    return _as_tsquery(phrase) if dialect == "postgresql" else _as_match(phrase)
+
+
 def _matching(interest: Interest, some: list[Paper]) -> list[Paper]:
     matches = Matches([interest])
     matches.add(Document(each.id, each.categories, each.title, each.abstract, each.authors) for each in some)

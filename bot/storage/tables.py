@@ -106,6 +106,20 @@ saved = sa.Table(
     sa.Index(None, "platform", "user_id", "at"),
 )
 
+# What each person thought of a paper's summary (1 or -1), and who had written that one.
+votes = sa.Table(
+    "votes",
+    metadata,
+    sa.Column("platform", sa.Text, primary_key=True),
+    sa.Column("user_id", sa.Text, primary_key=True),
+    sa.Column("paper_id", sa.Text, _reference("papers.id"), primary_key=True),
+    sa.Column("value", sa.Integer, nullable=False),
+    sa.Column("engine", sa.Text, nullable=False),
+    sa.Column("model", sa.Text),
+    sa.Column("at", Instant, nullable=False),
+    sa.Index(None, "paper_id"),
+)
+
 # What is known of each polled feed.
 feeds = sa.Table(
     "feeds",
@@ -217,6 +231,7 @@ chats = sa.Table(
     sa.Column("last_digest_day", sa.Date),
     sa.Column("created_at", Instant, nullable=False),
     sa.Column("paused_until", Instant),
+    sa.Column("paging", sa.Text, nullable=False, server_default="messages"),
     sa.UniqueConstraint("platform", "address"),
     **_NEVER_TWICE,
 )
@@ -243,6 +258,17 @@ imports = sa.Table(
     **_NEVER_TWICE,
 )
 
+# What a button changed in a chat's subscriptions, for a while: `before` has each of them as it was.
+changes = sa.Table(
+    "changes",
+    metadata,
+    sa.Column("id", sa.Integer, primary_key=True, autoincrement=True),
+    sa.Column("chat_id", sa.Integer, _reference("chats.id"), nullable=False, index=True),
+    sa.Column("before", sa.JSON, nullable=False),
+    sa.Column("at", Instant, nullable=False),
+    **_NEVER_TWICE,
+)
+
 digests = sa.Table(
     "digests",
     metadata,
@@ -257,6 +283,8 @@ digests = sa.Table(
     sa.Column("shown", sa.Integer, nullable=False),
     sa.Column("held", sa.Integer, nullable=False),
     sa.Column("late", sa.Integer, nullable=False, server_default="0"),
+    sa.Column("latest_day", sa.Date),
+    sa.Column("late_days", sa.JSON),
     sa.Index(None, "chat_id", "id"),
     sa.Index(
         "uq_digests_daily",

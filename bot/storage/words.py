@@ -49,6 +49,11 @@ async def catch_up(connection: AsyncConnection, at_most: int) -> int:
     return len(paper_ids)
 
 
+async def are_made(connection: AsyncConnection) -> bool:
+    """Whether those of all stored papers are."""
+    return not (await connection.execute(sa.select(sa.exists(sa.select(unindexed))))).scalar_one()
+
+
 @cache
 def _remember(dialect: str) -> sa.Insert:
     return insert(dialect, unindexed).on_conflict_do_nothing()

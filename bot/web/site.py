@@ -97,7 +97,11 @@ class Site:
     async def _press(self, request: Request) -> Response:
         thread, action = request.path_params["slug"], await _field(request, "action")
         message = _number((await _field(request, "message")) or None)
-        return await self._heard(request, await self._web_chat.press(thread, action, message) if action else None)
+        if not action:
+            return await self._heard(request, None)
+        takes_asides = _by_script(request)
+        said = await self._web_chat.press(thread, action, message, takes_asides=takes_asides)
+        return PlainTextResponse(said) if isinstance(said, str) else await self._heard(request, said)
 
     async def _heard(self, request: Request, said: Said | None) -> Response:
         """To a script a message that was replaced, or nothing: what is new comes by itself."""

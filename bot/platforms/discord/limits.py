@@ -14,11 +14,14 @@ EMBED_TITLE = 256
 EMBED_DESCRIPTION = 4_096
 SUPPRESS_EMBEDS = 1 << 2
 """The flag of a message whose links get no preview."""
+EPHEMERAL = 1 << 6
+"""The flag of an answer that is shown to one person, until they dismiss it."""
 HISTORY_PAGE = 100
 
 # https://discord.com/developers/docs/components/reference
 BUTTONS_IN_ROW = 5
-BUTTONS = 25
+ROWS = 5
+BUTTONS = BUTTONS_IN_ROW * ROWS
 BUTTON_LABEL = 80
 
 PACE = Pace(overall=Rate(50, timedelta(seconds=1)), per_chat=Rate(4, timedelta(seconds=5)))

@@ -4,14 +4,14 @@ import json
 import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from itertools import zip_longest
+from itertools import chain, zip_longest
 from typing import Any
 
 from discord.utils import escape_mentions
 
-from bot.cards.packing import Size, pack
+from bot.cards.packing import Size, pack, share
 from bot.cards.plain import plain
-from bot.cards.reply import Button, Card, Reply
+from bot.cards.reply import Button, Card, Reply, pressed
 from bot.platforms.discord import limits
 
 Json = dict[str, Any]
@@ -19,6 +19,8 @@ Json = dict[str, Any]
 # No title, author list or TLDR comes near: with these even the longest card fits once its optional parts are gone.
 _LONGEST_LINE = 600
 _LONGEST_ASIDE = 200
+_BESIDE_DESCRIPTION = limits.EMBED_TITLE + _LONGEST_ASIDE
+"""Characters of a card's embed besides its description, at most: its title and its footer."""
 _FENCED = "```\n{}\n```"
 _CODE_ROOM = limits.CONTENT - len(_FENCED)
 
@@ -45,18 +47,32 @@ def render(reply: Reply) -> list[str]:
     return [json.dumps(_message(parts), ensure_ascii=False) for parts in pack(_parts(reply), _size, limit)]
 
 
+def for_one(payload: str) -> str:
+    """The same for whoever pressed a button alone."""
+    return json.dumps(json.loads(payload) | {"flags": limits.EPHEMERAL}, ensure_ascii=False)
+
+
 def _parts(reply: Reply) -> Iterator[_Part]:
     title = _line(reply.title, limits.EMBED_TITLE)
     header = _joined("\n", [_bold(title), *(escaped(plain(text)) for text in (reply.text, reply.quote))])
     yield from (_Part(content=piece) for piece in split(header, limits.CONTENT))
     yield from (_Part(content=_FENCED.format(piece)) for piece in split(_code(reply.code), _CODE_ROOM))
+    footer = _line(reply.footer, limits.CONTENT)
+    room, is_alone = limits.EMBED_DESCRIPTION, len(reply.cards) == 1
+    if reply.is_page:
+        sizes = [len(_embed(card, room)["description"]) + _BESIDE_DESCRIPTION for card in reply.cards]
+        room = min(room, share(sizes, limits.EMBEDS_TEXT - len(footer)) - _BESIDE_DESCRIPTION)
     yield from (
-        _Part(embed=_embed(card), buttons=card.buttons, number=card.number) for card in reply.cards if not card.is_line
+        _Part(embed=_embed(card, room), buttons=pressed(card, is_alone=is_alone), number=card.number)
+        for card in reply.cards
+        if not card.is_line
     )
-    lines = ([_list_line(card)] for card in reply.cards if card.is_line)
-    for some in pack(lines, lambda line: (len(line[0]) + 1,), (limits.EMBED_DESCRIPTION,)):
-        yield _Part(embed={"description": "\n".join(line for (line,) in some)})
-    if footer := _line(reply.footer, limits.CONTENT):
+    lines = ((_list_line(card), pressed(card, is_alone=is_alone)) for card in reply.cards if card.is_line)
+    most = limits.EMBED_DESCRIPTION, limits.BUTTONS
+    for some in pack(lines, lambda line: (len(line[0]) + 1, len(line[1])), most):
+        buttons = tuple(button for _, few in some for button in few)
+        yield _Part(embed={"description": "\n".join(line for line, _ in some)}, buttons=buttons)
+    if footer:
         yield _Part(embed={"description": footer})
     yield from (_Part(buttons=row) for row in _rows(reply.buttons))
 
@@ -69,32 +85,49 @@ def _code(text: str) -> str:
 def _size(part: _Part) -> Size:
     embed = part.embed or {}
     texts = embed.get("title", ""), embed.get("description", ""), embed.get("footer", {}).get("text", "")
-    return len(part.content) + bool(part.content), bool(embed), sum(map(len, texts)), len(part.buttons)
+    return len(part.content) + bool(part.content), bool(embed), sum(map(len, texts)), _places(len(part.buttons))
 
 
 def _message(parts: Sequence[_Part]) -> Json:
     several = sum(part.number is not None for part in parts) > 1
-    # Discord refuses a message in which two buttons do the same.
-    labels: dict[str, str] = {}
+    runs: list[list[Json]] = []
+    actions: set[str] = set()
     for part in parts:
         number = f"{part.number} · " if several and part.number is not None else ""
-        for button in part.buttons:
-            labels.setdefault(button.action, f"{number}{plain(button.label)}"[: limits.BUTTON_LABEL])
-    buttons = [{"type": 2, "style": 2, "label": label, "custom_id": action} for action, label in labels.items()]
+        # Discord refuses a message in which two buttons do the same.
+        new = {button.action: button for button in part.buttons if button.action not in actions}
+        actions |= new.keys()
+        runs += _rows([_button(f"{number}{plain(each.label)}", each.action) for each in new.values()])
     return {
         "content": "\n".join(part.content for part in parts if part.content),
         "embeds": [part.embed for part in parts if part.embed],
-        "components": [{"type": 1, "components": row} for row in _rows(buttons)],
+        "components": [{"type": 1, "components": row} for row in _together(runs)],
         "allowed_mentions": {"parse": []},
     }
+
+
+def _button(label: str, action: str) -> Json:
+    return {"type": 2, "style": 2, "label": label[: limits.BUTTON_LABEL], "custom_id": action}
+
+
+def _together(runs: Sequence[list[Json]]) -> list[list[Json]]:
+    """Rows of buttons, in which what belongs together stands together, unless they would be too many."""
+    rows = [list(chain(*row)) for row in pack(runs, lambda run: (len(run),), (limits.BUTTONS_IN_ROW,))]
+    return rows if len(rows) <= limits.ROWS else _rows(list(chain(*runs)))
+
+
+def _places(buttons: int) -> int:
+    """The places that so many buttons take that stand together, with those beside them that none fit into."""
+    whole, rest = divmod(buttons, limits.BUTTONS_IN_ROW)
+    return whole * limits.BUTTONS_IN_ROW + (limits.BUTTONS_IN_ROW // (limits.BUTTONS_IN_ROW // rest) if rest else 0)
 
 
 def _rows(buttons: Sequence[Any]) -> list[Any]:
     return [buttons[start : start + limits.BUTTONS_IN_ROW] for start in range(0, len(buttons), limits.BUTTONS_IN_ROW)]
 
 
-def _embed(card: Card) -> Json:
-    """A card; while it is over the limit it loses its comment first, then the last takeaway of each language."""
+def _embed(card: Card, room: int) -> Json:
+    """A card; while its description is over the room it loses its comment first, then each language's last takeaway."""
     number = f"{card.number} · " if card.number is not None else ""
     title = _line(card.title)
     fits = 0 < len(number + title) <= limits.EMBED_TITLE
@@ -111,10 +144,11 @@ def _embed(card: Card) -> Json:
         _joined("\n\n", [_joined("\n", head), *_languages(card, count), _line(comment), links])
         for comment, count in shortenings
     )
-    embed: Json = {
-        "title": number + (title if fits else _line(card.paper_id)),
-        "description": next(text for text in descriptions if len(text) <= limits.EMBED_DESCRIPTION),
-    }
+    description = ""
+    for description in descriptions:
+        if len(description) <= room:
+            break
+    embed: Json = {"title": number + (title if fits else _line(card.paper_id)), "description": description}
     if card.url.startswith("http"):
         embed["url"] = card.url
     # A footer knows no markdown: what is escaped would be shown with its backslashes.

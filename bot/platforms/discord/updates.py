@@ -23,7 +23,7 @@ from bot.config import Discord
 from bot.platforms.discord.connection import LONGEST_RATE_LIMIT, DiscordSender
 from bot.platforms.discord.files import fetch
 from bot.platforms.discord.instead import instead
-from bot.platforms.discord.render import Json, render
+from bot.platforms.discord.render import Json, for_one, render
 
 FINISH_WITHIN = 2.5
 """Seconds in which those who were being answered when the bot stops still get their answer."""
@@ -169,8 +169,12 @@ class DiscordUpdates(DiscordSender):
         try:
             if await _acknowledged(interaction, thinking=not action):
                 reply = await self._answer(incoming(interaction, text, action, file))
-                takes_its_place = not action or (reply is not None and reply.in_place)
-                await self._show(interaction, render(reply) if reply else [], takes_its_place=takes_its_place)
+                is_aside = bool(action and reply and reply.is_aside)
+                takes_its_place = not action or (reply is not None and reply.in_place and not is_aside)
+                payloads = render(reply) if reply else []
+                if is_aside:
+                    payloads = list(map(for_one, payloads))
+                await self._show(interaction, payloads, takes_its_place=takes_its_place)
                 if reply and reply.file:
                     await _send_file(interaction, reply.file)
         except (discord.DiscordException, aiohttp.ClientError) as error:

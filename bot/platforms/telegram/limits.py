@@ -14,12 +14,18 @@ TEXT_LIMIT = 4_096
 """UTF-16 units of a message, counted after its markup is parsed."""
 ENTITY_LIMIT = 100
 """Formatted stretches of a message; markup beyond them is dropped in silence."""
+LONGEST_ASIDE = 200
+"""Characters shown to who pressed a button, above the chat: https://core.telegram.org/bots/api#answercallbackquery"""
 BUTTON_LIMIT = 100
 """Buttons below one message, at most 8 in a row."""
 BUTTONS_A_ROW = 3
-"""Ours: a phone shows no more labels side by side in full."""
+"""Ours: a phone shows no more labels with a number before them side by side in full."""
+BUTTONS_OF_A_CARD = 4
+"""Likewise, of those without a number."""
+NUMBERS_A_ROW = 6
+"""Likewise, of the numbers of a list."""
 SIGNS_A_ROW = 5
-"""Likewise, of those that are a sign or a number."""
+"""Likewise, of a message's own that are a sign or a number."""
 
 GENERAL_TOPIC = 1
 """A forum's General topic, which is written to as if there were no topics."""

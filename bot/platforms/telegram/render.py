@@ -7,10 +7,18 @@ from dataclasses import dataclass, replace
 from html import escape, unescape
 from itertools import groupby, pairwise
 
-from bot.cards.packing import Size, pack, utf16_length
+from bot.cards.packing import Size, pack, share, utf16_length
 from bot.cards.plain import plain
-from bot.cards.reply import Button, Card, Reply
-from bot.platforms.telegram.limits import BUTTON_LIMIT, BUTTONS_A_ROW, ENTITY_LIMIT, SIGNS_A_ROW, TEXT_LIMIT
+from bot.cards.reply import Button, Card, Reply, pressed
+from bot.platforms.telegram.limits import (
+    BUTTON_LIMIT,
+    BUTTONS_A_ROW,
+    BUTTONS_OF_A_CARD,
+    ENTITY_LIMIT,
+    NUMBERS_A_ROW,
+    SIGNS_A_ROW,
+    TEXT_LIMIT,
+)
 
 WORD_JOINER = "\u2060"
 """Invisible. After a sign that Telegram would make a link of, it keeps the text a text."""
@@ -31,6 +39,7 @@ class _Part:
 
     html: str
     card: Card | None = None
+    of_card: tuple[Button, ...] = ()
     buttons: tuple[Button, ...] = ()
 
 
@@ -50,30 +59,42 @@ def visible(html: str) -> str:
 
 
 def _parts(reply: Reply) -> list[_Part]:
+    opening = _opening(reply)
+    footer = [escape(piece) for piece in _split(_said(reply.footer), TEXT_LIMIT)]
+    room, is_alone = TEXT_LIMIT, len(reply.cards) == 1
+    if reply.is_page:
+        left = TEXT_LIMIT + len(_GAP) - sum(map(_with_gap, (*opening, *footer)))
+        room = min(room, share([_with_gap(_drawn(card)) for card in reply.cards], left) - len(_GAP))
     parts = [
-        *(_Part(html) for html in _opening(reply)),
+        *map(_Part, opening),
         *(_Part(f"<pre>{escape(piece)}</pre>") for piece in _split(plain(reply.code), TEXT_LIMIT)),
-        *(_Part(_card(card), card) for card in reply.cards),
-        *(_Part(escape(piece)) for piece in _split(_said(reply.footer), TEXT_LIMIT)),
+        *(_Part(_card(card, room), card, pressed(card, is_alone=is_alone)) for card in reply.cards),
+        *map(_Part, footer),
     ]
     return [*parts[:-1], *(replace(part, buttons=reply.buttons) for part in parts[-1:])]
 
 
 def _size(part: _Part) -> Size:
-    buttons = len(part.buttons) + (len(part.card.buttons) if part.card else 0)
-    return utf16_length(visible(part.html)) + len(_GAP), len(_OPENING_TAG.findall(part.html)), buttons
+    buttons = len(part.buttons) + len(part.of_card)
+    return _with_gap(part.html), len(_OPENING_TAG.findall(part.html)), buttons
+
+
+def _with_gap(html: str) -> int:
+    return utf16_length(visible(html)) + len(_GAP)
 
 
 def _payload(parts: list[_Part]) -> str:
-    cards = [part.card for part in parts if part.card]
-    pressed = [
-        Button(f"{card.number} · {button.label}", button.action)
-        if len(cards) > 1 and card.number is not None
+    several = sum(part.card is not None for part in parts) > 1
+    below = [
+        Button(f"{part.card.number} · {button.label}", button.action)
+        if several and part.card and part.card.number is not None and not part.card.is_line
         else button
-        for card in cards
-        for button in card.buttons
+        for part in parts
+        for button in part.of_card
     ]
-    rows = [pressed[start : start + BUTTONS_A_ROW] for start in range(0, len(pressed), BUTTONS_A_ROW)]
+    is_list = all(part.card.is_line for part in parts if part.card)
+    beside = NUMBERS_A_ROW if is_list and several else BUTTONS_A_ROW if several else BUTTONS_OF_A_CARD
+    rows = [below[start : start + beside] for start in range(0, len(below), beside)]
     rows += [row for part in parts for row in _rows(part.buttons)]
     content = {
         "text": _joined(parts),
@@ -100,15 +121,21 @@ def _joined(parts: list[_Part]) -> str:
 
 
 def _opening(reply: Reply) -> list[str]:
-    title = _cut(_untapped(reply.title), _TITLE_ROOM)
+    title = cut(_untapped(reply.title), _TITLE_ROOM)
     heading = f"<b>{escape(title)}</b>" if title else ""
     text = _GAP.join(filter(None, (_said(reply.text), _untapped(reply.quote))))
     first, *rest = _split(text, TEXT_LIMIT - utf16_length(title) - 1) or [""]
     return [html for html in ("\n".join(filter(None, (heading, escape(first)))), *map(escape, rest)) if html]
 
 
-def _card(card: Card) -> str:
-    return next(html for html in map(_drawn, _slimmer(card)) if utf16_length(visible(html)) <= TEXT_LIMIT)
+def _card(card: Card, room: int) -> str:
+    """As much of a card as there is room for; at the least its title and the beginning of its TLDR."""
+    html = ""
+    for slim in _slimmer(card, room):
+        html = _drawn(slim)
+        if utf16_length(visible(html)) <= room:
+            break
+    return html
 
 
 def _drawn(card: Card) -> str:
@@ -134,8 +161,8 @@ def _drawn(card: Card) -> str:
     return "\n".join(filter(None, below))
 
 
-def _slimmer(card: Card) -> Iterator[Card]:
-    """The card, then with less and less of what it can do without; the last one fits a message."""
+def _slimmer(card: Card, room: int) -> Iterator[Card]:
+    """The card, then with less and less of what it can do without; the last one fits into the room, or nearly."""
     yield card
     card = replace(card, comment=None)
     yield card
@@ -149,11 +176,11 @@ def _slimmer(card: Card) -> Iterator[Card]:
     yield card
     yield replace(
         card,
-        title=_cut(card.title, _TITLE_ROOM),
+        title=cut(card.title, min(_TITLE_ROOM, room // 3)),
         second_title=None,
-        byline=_cut(card.byline, _LINE_ROOM),
-        categories=_cut(card.categories, _LINE_ROOM),
-        tldrs=tuple(_cut(tldr, _TLDR_ROOM) for tldr in card.tldrs),
+        byline=cut(card.byline, min(_LINE_ROOM, room // 8)),
+        categories=cut(card.categories, min(_LINE_ROOM, room // 8)),
+        tldrs=tuple(cut(tldr, min(_TLDR_ROOM, room // 3)) for tldr in card.tldrs),
     )
 
 
@@ -186,7 +213,8 @@ def _split(text: str, units: int) -> list[str]:
     return [piece for piece in pieces if piece]
 
 
-def _cut(text: str, units: int) -> str:
+def cut(text: str, units: int) -> str:
+    """A text of at most so many UTF-16 units; a longer one ends with a sentence, or else with a word, and " …"."""
     if utf16_length(text) <= units:
         return text
     return _split(text, units - 2)[0] + " …"

@@ -1,11 +1,12 @@
 """Sending: a payload into a chat, and what became of it."""
 
 import json
+from contextlib import suppress
 from datetime import datetime, timedelta
 from typing import Any
 
 import structlog
-from telegram import Bot, InputFile
+from telegram import Bot, CallbackQuery, InputFile
 from telegram.constants import ParseMode
 from telegram.error import (
     BadRequest,
@@ -19,11 +20,13 @@ from telegram.error import (
     TelegramError,
 )
 
-from bot.cards.reply import File
+from bot.cards.plain import plain
+from bot.cards.reply import File, Reply
 from bot.config import Telegram
 from bot.delivery.port import Gone, Instead, Moved, Outcome, Refused, Sent, Shut, Uncertain, Wait
 from bot.platforms.telegram.instead import as_plain, in_parts
-from bot.platforms.telegram.limits import GENERAL_TOPIC, PACE, PAID_PACE
+from bot.platforms.telegram.limits import GENERAL_TOPIC, LONGEST_ASIDE, PACE, PAID_PACE
+from bot.platforms.telegram.render import cut
 from bot.platforms.telegram.request import NEVER_LEFT, AiohttpRequest
 
 UNTIL_REPAIRED = timedelta(minutes=10)
@@ -116,6 +119,19 @@ async def replace(bot: Bot, chat: int, message: int, payload: str) -> None:
     except BadRequest as error:
         if not _says(error, _UNCHANGED):
             raise
+
+
+async def confirm(pressed: CallbackQuery, reply: Reply | None = None) -> bool:
+    """Confirm that a button was pressed; whether that has said all of the answer.
+
+    It may be too old to be confirmed: what it asks for is done all the same.
+    https://core.telegram.org/bots/api#answercallbackquery
+    """
+    says_all = reply is not None and reply.is_aside and not reply.buttons
+    text = plain(reply.text) if reply and says_all else ""
+    with suppress(TelegramError):
+        await pressed.answer(cut(text, LONGEST_ASIDE))
+    return says_all
 
 
 def _place(address: str) -> tuple[int, int | None]:

@@ -3,7 +3,7 @@
 import asyncio
 from collections import Counter
 from collections.abc import Awaitable, Callable, Sequence
-from contextlib import AbstractAsyncContextManager, nullcontext, suppress
+from contextlib import AbstractAsyncContextManager, nullcontext
 from datetime import UTC, datetime, timedelta
 from functools import partial
 from typing import Any
@@ -16,14 +16,14 @@ from telegram.ext import Application, BaseUpdateProcessor, TypeHandler
 
 from bot.cards.reply import Reply
 from bot.clock import Clock
-from bot.commands.request import Incoming
+from bot.commands.request import BRIEF, Incoming
 from bot.config import Telegram
 from bot.delivery.port import Alert
 from bot.platforms.telegram import webhook
 from bot.platforms.telegram.incoming import incoming_of
 from bot.platforms.telegram.render import render
 from bot.platforms.telegram.request import AiohttpRequest
-from bot.platforms.telegram.send import UNTIL_REPAIRED, pause, post, post_file, replace
+from bot.platforms.telegram.send import UNTIL_REPAIRED, confirm, pause, post, post_file, replace
 
 LONG_POLL = timedelta(seconds=30)
 FIRST_RETRY = timedelta(seconds=1)
@@ -219,13 +219,15 @@ class TelegramUpdates:
                 await self._member_changed(update.my_chat_member)
             if update.message and update.message.migrate_to_chat_id:
                 await self._moved(str(update.message.chat.id), str(update.message.migrate_to_chat_id))
-            if update.callback_query:
-                # It may be too old to be answered; what it asks for is done all the same.
-                with suppress(TelegramError):
-                    await update.callback_query.answer()
+            pressed = update.callback_query
+            is_brief = pressed is not None and (pressed.data or "").partition(":")[0] in BRIEF
+            if pressed and not is_brief:
+                await confirm(pressed)
             incoming = incoming_of(update, self._application.bot)
             reply = await self._answer(incoming) if incoming else None
-            if incoming and reply and not await self._replaced(update.callback_query, reply):
+            if pressed and is_brief and await confirm(pressed, reply):
+                return
+            if incoming and reply and not await self._replaced(pressed, reply):
                 await self._reply(incoming.address, reply)
         except Exception:
             log.exception("telegram.update_failed", update=update.update_id)

@@ -12,7 +12,7 @@ from bot.cards.plain import plain
 from bot.cards.reply import Reply
 from bot.chats import Chat
 from bot.clock import Clock
-from bot.commands.request import IN_PLACE, LONGEST_TEXT, Incoming, Sender, longest
+from bot.commands.request import BRIEF, LONGEST_TEXT, Incoming, Sender, longest
 from bot.platforms.webchat.render import render
 from bot.platforms.webchat.send import Listeners
 from bot.storage import chats, threads
@@ -51,17 +51,24 @@ class WebChat:
         chat = await self._chat(thread, text)
         return await self._hear(chat, text, lambda: self._answer(_incoming(chat, text=text)))
 
-    async def press(self, thread: str, action: str, message: int | None = None) -> Said:
+    async def press(
+        self, thread: str, action: str, message: int | None = None, *, takes_asides: bool = False
+    ) -> Said | str:
         """Take in a pressed Button's action and answer it. Raises TooLong and NoSuchThread.
 
-        Returns the press as stored, or, where the answer takes its place, the message that the Button stood under.
+        Returns the press as stored; or, where the answer takes its place, the message that the Button stood under; or
+        the text of an aside, for a page that takes them.
         """
         chat = await self._chat(thread, action)
         shown, incoming = action.replace(":", " ", 1), _incoming(chat, action=action)
-        if message is None or action.partition(":")[0] not in IN_PLACE:
+        if action.partition(":")[0] not in BRIEF:
             return await self._hear(chat, shown, lambda: self._answer(incoming))
         reply = await self._answer(incoming)
-        replaced = await self._replaced(chat, message, reply) if reply is not None and reply.in_place else None
+        if takes_asides and reply is not None and reply.is_aside and not reply.buttons:
+            return plain(reply.text)
+        replaced = None
+        if message is not None and reply is not None and reply.in_place:
+            replaced = await self._replaced(chat, message, reply)
         return replaced or await self._hear(chat, shown, lambda: _known(reply))
 
     async def _chat(self, thread: str, said: str) -> Chat:

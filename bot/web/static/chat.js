@@ -53,6 +53,13 @@ function say(state, isOn, text) {
   note.textContent = text ?? [...states].map((each) => note.dataset[each]).join(" ");
 }
 
+function turn(id, html) {
+  document.getElementById(id).outerHTML = html;
+  const turned = document.getElementById(id);
+  // A new page is read from its top.
+  if (turned.getBoundingClientRect().top < 0) turned.scrollIntoView({ block: "start" });
+}
+
 async function submit(form, submitter) {
   const body = new FormData(form, submitter);
   const message = submitter?.closest(".message");
@@ -61,19 +68,20 @@ async function submit(form, submitter) {
   if (typed) composer.value = "";
   if (submitter) submitter.disabled = true;
   say("working", true);
-  let failure;
+  let failure, aside;
   try {
     // Not form.action: that is the button of this name.
     const answer = await fetch(form.getAttribute("action"), { method: "POST", body, headers: { "X-Requested-With": "fetch" } });
     if (!answer.ok) failure = await answer.text();
+    else if (answer.headers.get("Content-Type")?.startsWith("text/plain")) aside = await answer.text();
     // The message that the button stood under has become another.
-    else if (answer.status === 200) message.outerHTML = await answer.text();
+    else if (answer.status === 200) turn(message.id, await answer.text());
   } catch {
     failure = note.dataset.failed;
   }
   if (submitter) submitter.disabled = false;
   if (failure && !composer.value) composer.value = typed;
-  say("working", false, failure);
+  say("working", false, failure ?? aside);
 }
 
 document.addEventListener("submit", (event) => {

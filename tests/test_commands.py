@@ -360,7 +360,7 @@ async def test_in_a_group_only_admins_change_things(room: Room) -> None:
     for said in ("/subscribe cs.CV", "/unsubscribe cs.CL", "/settings cap 5", "/settings nonsense"):
         assert says(await member.reads(said), "error.admins_only")
     assert says(as_read(await member.presses("set:language zh")), "error.admins_only")
-    assert "• cs.CL · Computation and Language" in await member.reads("/subscriptions")
+    assert "1. cs.CL · Computation and Language" in await member.reads("/subscriptions")
     assert says(await replace(member, admin=True).reads("/subscribe cs.CV"), "query.named", query="cs.CV")
 
 

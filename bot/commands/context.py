@@ -10,6 +10,7 @@ from bot.arxiv.poll import FeedPoller
 from bot.cards.reply import Reply
 from bot.chats import UNTIL_RESUMED, Chat, Language, local_day
 from bot.clock import Clock, Scheduler
+from bot.commands.listed import Listed
 from bot.commands.request import Fetch, Sender
 from bot.config import Settings
 from bot.digests.compose import Composer
@@ -52,6 +53,7 @@ class Services:
     renders: Renders
     metrics: Metrics
     claim: Claim
+    listed: Listed = field(default_factory=Listed)
 
     async def tell(self, chat: Chat, key: str, reply: Reply, *, urgent: bool = False) -> None:
         """Say something in a chat unasked, once for each key, through the outbox; nothing where its platform is off."""

@@ -97,6 +97,8 @@ ACTIONS = (
     Command("anew", reading.anew, Permission.ADMIN),
     Command("subscribe", subscribing.subscribe, Permission.ADMIN),
     Command("set", settings.pressed, Permission.ADMIN),
+    Command("drop", subscribing.drop, Permission.ADMIN),
+    Command("undo", subscribing.undo, Permission.ADMIN),
     Command("return", returning.choose, Permission.ADMIN),
     Command("export", moving.export),
     Command("import", moving.choose, Permission.ADMIN),

@@ -14,7 +14,7 @@ LARGEST_FILE = 256 * 1024
 """Bytes of a file that comes with a command, and characters of one that is pasted behind it."""
 
 
-IN_PLACE = ("set", "saved", "unsave", "find")
+IN_PLACE = ("set", "saved", "unsave", "find", "drop", "undo", "admin")
 """Verbs of the buttons that turn the message that they stand under into another; they say nothing themselves."""
 
 

@@ -13,7 +13,7 @@ from hypothesis import given
 from hypothesis import settings as trials
 from hypothesis import strategies as st
 
-from bot.commands.desk import ACTIONS, COMMANDS
+from bot.commands.desk import ACTIONS, COMMANDS, COMMON
 from bot.commands.settings import SETTINGS
 from bot.locales import phrases_of
 from tests.builders import a_paper, announce
@@ -151,7 +151,9 @@ async def test_a_chat_with_both_languages_is_answered_in_the_persons_own(room: R
 
 async def test_help_tells_every_command(room: Room) -> None:
     text = await (await room.person()).reads("/help")
-    assert all(f"/{command.name} – " in text for command in COMMANDS)
+    assert all(f"/{command.name} – " in text for command in COMMON)
+    assert "/admin" not in text
+    assert "/admin – " in await (await room.person(platform="web")).reads("/help")
 
 
 async def test_a_command_is_understood_in_capitals_and_over_several_lines(room: Room) -> None:

@@ -11,7 +11,7 @@ from bot.cards.reply import Reply
 from bot.chats import UNTIL_RESUMED, Chat, Language, local_day
 from bot.clock import Clock, Scheduler
 from bot.commands.listed import Listed
-from bot.commands.request import Fetch, Sender
+from bot.commands.request import Fetch, Reach, Sender
 from bot.config import Settings
 from bot.digests.compose import Composer
 from bot.digests.ports import Renders, Summarise
@@ -67,7 +67,10 @@ class Services:
 
 @dataclass(frozen=True, slots=True)
 class Context:
-    """One command given in one chat. `file` fetches the file that came with it, if one did."""
+    """One command given in one chat. `file` fetches the file that came with it, if one did.
+
+    `reach` finds channels that its sender may set up from here, in a chat where that can be.
+    """
 
     services: Services
     chat: Chat
@@ -76,6 +79,7 @@ class Context:
     argument: str
     now: datetime
     file: Fetch | None = None
+    reach: Reach | None = None
 
     @property
     def phrases(self) -> Phrases:

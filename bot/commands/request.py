@@ -50,6 +50,35 @@ class NotFetchedError(Exception):
         self.why = why
 
 
+@dataclass(frozen=True, slots=True)
+class Place:
+    """A channel or group, as its platform names it."""
+
+    address: str
+    title: str
+
+
+class NotReachedError(Exception):
+    """A channel or group cannot be set up by this person.
+
+    `unknown`: there is none such, or the bot is not in it. `no_place`: a person, not a channel or group. `not_admin`:
+    the person is no administrator there. `not_member`: the bot is not in it. `may_not_post`: the bot is, but may not
+    write. `unreachable`: the platform does not answer.
+    """
+
+    def __init__(
+        self, why: Literal["unknown", "no_place", "not_admin", "not_member", "may_not_post", "unreachable"]
+    ) -> None:
+        super().__init__(why)
+        self.why = why
+
+
+Reach = Callable[[str], Awaitable[Place]]
+"""Finds a channel or group that the sender administers, and where the bot may write, by its name, link or id.
+
+Raises NotReachedError.
+"""
+
 Fetch = Callable[[], Awaitable[str]]
 """Gets a file's text. Raises NotFetchedError."""
 
@@ -74,7 +103,8 @@ class Incoming:
     """One thing said in a chat: a text (in groups only commands), or the `action` of a Button that was pressed.
 
     `address`, `title` and `is_group` are the chat's, in the platform's own words. `file` fetches the file that came
-    along, if one did: only a command that wants it, and may have it, does so.
+    along, if one did: only a command that wants it, and may have it, does so. `reach` is there in a private chat from
+    which its person can set up a channel.
     """
 
     platform: PlatformName
@@ -85,3 +115,4 @@ class Incoming:
     text: str = ""
     action: str = ""
     file: Fetch | None = None
+    reach: Reach | None = None

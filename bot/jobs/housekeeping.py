@@ -5,14 +5,16 @@ from datetime import datetime, timedelta
 import structlog
 
 from bot.commands.moving import TIME_TO_CONFIRM
+from bot.commands.subscribing import TIME_TO_UNDO
 from bot.config import Retention
-from bot.storage import budgets, imports, outbox, rejections, updates_seen
+from bot.storage import broadcasts, budgets, ended, imports, outbox, rejections, updates_seen
 from bot.storage.database import Database
 
 EVERY = timedelta(days=1)
 UPDATES_COME_AGAIN = timedelta(days=2)
 """Telegram keeps updates for a day: https://core.telegram.org/bots/api#getting-updates"""
 REJECTIONS_KEPT = timedelta(days=90)
+BROADCASTS_KEPT = timedelta(days=30)
 
 log = structlog.get_logger(__name__)
 
@@ -34,6 +36,8 @@ class Housekeeper:
                 await updates_seen.prune(connection, now - UPDATES_COME_AGAIN)
                 await rejections.prune(connection, now - REJECTIONS_KEPT)
                 await imports.prune(connection, now - TIME_TO_CONFIRM)
+                await ended.prune(connection, now - TIME_TO_UNDO)
+                await broadcasts.prune(connection, now - BROADCASTS_KEPT)
             self._pruned_at = now
             if texts or scopes:
                 log.info("pruned", texts=texts, scopes=scopes)

@@ -30,14 +30,16 @@ async def put(connection: AsyncConnection, ban: Ban, now: datetime) -> None:
         await chats.set_access(connection, chat.id, "banned")
 
 
-async def lift(connection: AsyncConnection, ban: Ban) -> bool:
-    """End a ban: the chats of it are let in again. False where there was none."""
-    if not (await connection.execute(sa.delete(bans).where(*_of(ban)))).rowcount:
-        return False
+async def remove(connection: AsyncConnection, ban: Ban) -> bool:
+    """End a ban; False where there was none."""
+    return bool((await connection.execute(sa.delete(bans).where(*_of(ban)))).rowcount)
+
+
+async def let_in_again(connection: AsyncConnection, ban: Ban) -> None:
+    """Let the chats of a ban that ended be served, but for those that another one touches."""
     for chat in await _chats_of(connection, ban):
         if chat.access == "banned" and not await touching(connection, chat.platform, chat.place, chat.person_id or ""):
             await chats.set_access(connection, chat.id, "allowed")
-    return True
 
 
 async def touching(connection: AsyncConnection, platform: PlatformName, place: str, person_id: str) -> list[Ban]:
@@ -60,10 +62,6 @@ async def belongs_to(connection: AsyncConnection, chat: Chat, person_id: str) ->
     """Note whose private chat it is, so that a ban of theirs reaches it."""
     mine = sa.update(tables.chats).where(tables.chats.c.id == chat.id)
     await connection.execute(mine.values(person_id=person_id))
-
-
-async def count(connection: AsyncConnection) -> int:
-    return int((await connection.execute(sa.select(sa.func.count()).select_from(bans))).scalar_one())
 
 
 def _of(ban: Ban) -> tuple[sa.ColumnElement[bool], ...]:

@@ -86,8 +86,9 @@ async def _log(context: Context) -> Reply:
     wanted = context.argument.lower()
     phrases = context.phrases
     if wanted in _LEVELS:
+        set_level("info")  # so that this is logged, whichever two levels these are
+        log.warning("admin.log_level", wanted=wanted, by=by_whom(context))
         set_level(wanted)
-        log.warning("admin.log_level", level=wanted, by=by_whom(context))
     said = phrases("admin.level_set" if wanted in _LEVELS else "admin.level_how", level=level())
     return Reply(
         said,

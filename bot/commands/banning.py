@@ -31,7 +31,7 @@ async def farewell(services: Services, ban: Ban, incoming: Incoming) -> Reply | 
 async def ban(context: Context, chat: Chat) -> Reply | None:
     """Ban a chat with all its topics; a private chat's person, too. None: done; else why it cannot be."""
     banned = banned_by(chat)
-    if chat.platform == "web" or await _runs_the_bot(context, chat, banned):
+    if await runs_the_bot(context, chat):
         return context.says("admin.not_bannable")
     async with context.services.database.write() as connection:
         for each in banned:
@@ -88,8 +88,11 @@ async def _lift(context: Context, lifted: list[Ban]) -> bool:
     return bool(found)
 
 
-async def _runs_the_bot(context: Context, chat: Chat, banned: list[Ban]) -> bool:
+async def runs_the_bot(context: Context, chat: Chat) -> bool:
+    """Whether this is the web chat, an operator's private chat, or where they are told things."""
+    if chat.platform == "web":
+        return True
     async with context.services.database.read() as connection:
-        people = [each.name for each in banned if each.kind == "person"]
-        is_operators = [await operators.is_operator(connection, chat.platform, person) for person in people]
-        return any(is_operators) or chat.id in {each.id for each in await operators.their_chats(connection)}
+        if chat.id in {each.id for each in await operators.their_chats(connection)}:
+            return True
+        return bool(chat.person_id) and await operators.is_operator(connection, chat.platform, chat.person_id or "")

@@ -181,7 +181,8 @@ class Desk:
     async def _do(self, command: Command, context: Context) -> Reply | None:
         if context.chat.access == "waiting":
             context = replace(context, chat=await access.let_in(context.services, context.chat))
-        if context.chat.access != "allowed" and not command.before_access:
+        is_operators = command.permission is Permission.OPERATOR and context.is_operator
+        if context.chat.access != "allowed" and not (command.before_access or is_operators):
             return await access.ask_for_access(context)
         refusal = await self._refusal(command, context)
         return refusal or await command.run(context)

@@ -117,6 +117,9 @@ async def allow(context: Context) -> Reply:
 
 async def deny(context: Context) -> Reply:
     """Keep a chat out: `12`."""
+    chat = await _chat(context)
+    if chat is not None and await banning.runs_the_bot(context, chat):
+        return await _page(context, context.argument, context.phrases("admin.not_bannable"))
     return await _page(context, context.argument, (await access.deny(context)).text)
 
 

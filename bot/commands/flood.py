@@ -68,6 +68,11 @@ class Flood:
         """Slow this person down no more: they run the bot."""
         self._window(_person(incoming), now).is_exempt = True
 
+    @property
+    def remembered(self) -> int:
+        """How many people and groups are counted at present."""
+        return len(self._windows)
+
     def _window(self, key: tuple[str, ...], now: datetime) -> _Window:
         window = self._windows.pop(key, None)
         if window is None or window.ends_at <= now:

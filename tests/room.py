@@ -17,7 +17,7 @@ from bot.chats import Chat, PlatformName
 from bot.commands.context import Claim, Services
 from bot.commands.desk import Desk
 from bot.commands.flood import Rate
-from bot.commands.request import Incoming, Sender
+from bot.commands.request import Incoming, Reach, Sender
 from bot.commands.status import why_quiet
 from bot.config import AccessRules, Arxiv, Llm, Settings
 from bot.digests.compose import Composer
@@ -45,6 +45,7 @@ class Person:
     admin: bool = True
     name: str = "Ada"
     language: str | None = None
+    reach: Reach | None = None
 
     async def says(self, text: str) -> Reply | None:
         return await self.desk.answer(self._incoming(text=text))
@@ -61,7 +62,7 @@ class Person:
             return self.admin
 
         sender = Sender(self.name.lower(), self.name, self.language, is_admin)
-        return Incoming(self.platform, self.address, f"{self.name}'s", self.group, sender, **what)
+        return Incoming(self.platform, self.address, f"{self.name}'s", self.group, sender, reach=self.reach, **what)
 
 
 def as_read(reply: Reply | None) -> str:

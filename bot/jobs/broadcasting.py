@@ -11,7 +11,7 @@ from bot.storage import broadcasts, outbox
 from bot.storage.database import Database
 from bot.storage.outbox import Parcel
 
-AT_ONCE = 200
+AT_ONCE = 100
 """Chats in one transaction."""
 
 log = structlog.get_logger(__name__)

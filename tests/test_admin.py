@@ -14,6 +14,9 @@ from bot.chats import Quota
 from bot.commands.admin import FORMS
 from bot.log import level, set_level
 from bot.storage import bans, chats, marks, overview
+from bot.storage.bans import Ban
+from bot.storage.database import Database
+from tests.builders import a_chat
 from tests.room import Person, Room, a_room, as_read, says
 
 
@@ -116,15 +119,15 @@ async def test_chats_are_listed_in_pages_with_those_that_wait_first_and_can_be_s
     assert "Eve's" in first.text.splitlines()[0]
     assert "lab 19" in first.text.splitlines()[1]
     assert "subscriptions: 2" in first.text.splitlines()[1]
-    assert "admin:chats 2" in actions(first)
-    last = await operator.presses("admin:chats 3")
+    assert "admin:chats p2" in actions(first)
+    last = await operator.presses("admin:chats p3")
     assert "lab 0" in as_read(last)
     assert "3/3" in as_read(last)
-    assert as_read(await operator.presses("admin:chats 99")) == as_read(last)
+    assert as_read(await operator.presses("admin:chats p99")) == as_read(last)
     found = await operator.says("/admin chats LAB 1")
     assert found is not None
     assert says(found.title, "admin.chats_title", count=11)
-    assert "admin:chats 2 lab 1" in actions(found)
+    assert "admin:chats p2 lab 1" in actions(found)
     waiting = await operator.reads("/admin chats waiting")
     assert "Eve's" in waiting
     assert "lab 1" not in waiting
@@ -329,8 +332,37 @@ async def test_overseeing_ten_thousand_chats_takes_one_page_at_a_time(room: Room
                 f"FROM chats, n WHERE id = {chat.id}"
             )
         )
-    page = await operator.says("/admin chats 600 chat")
+    page = await operator.says("/admin chats p600 chat")
     assert page is not None
     assert len(page.text) < 2_000
     async with room.database.read() as connection:
         assert await overview.count(connection, "") == 10_002
+
+
+async def test_bans_limits_and_the_overview_are_the_same_on_both_databases(any_database: Database) -> None:
+    now = datetime(2026, 3, 2, tzinfo=UTC)
+    group = await a_chat(any_database, "cs.CL", platform="telegram", address="-100", is_group=True)
+    await a_chat(any_database, platform="telegram", address="-100:5", is_group=True)
+    private = await a_chat(any_database, platform="telegram", address="7", person_id="7", cap=0)
+    async with any_database.write() as connection:
+        await bans.put(connection, Ban("telegram", "chat", "-100"), now)
+        await bans.put(connection, Ban("telegram", "person", "7"), now)
+        await bans.put(connection, Ban("telegram", "person", "7"), now)
+        assert [await bans.tell_once(connection, Ban("telegram", "person", "7")) for _ in range(2)] == [True, False]
+        assert await bans.touching(connection, "telegram", "-100", "7") == [
+            Ban("telegram", "chat", "-100"),
+            Ban("telegram", "person", "7"),
+        ]
+        assert await bans.touching(connection, "discord", "-100", "7") == []
+        assert await overview.count(connection, "banned") == 3
+        assert [each.chat.address for each in await overview.page(connection, "banned", 2, 1)] == ["-100:5", "-100"]
+        assert await bans.remove(connection, Ban("telegram", "chat", "-100"))
+        assert not await bans.remove(connection, Ban("telegram", "chat", "-100"))
+        await bans.let_in_again(connection, Ban("telegram", "chat", "-100"))
+        await overview.set_quota(connection, private, Quota(papers=9))
+        shown = await overview.one(connection, group.id)
+        limited = await chats.get(connection, private.id)
+    assert shown is not None
+    assert limited is not None
+    assert (shown.state, shown.subscriptions) == ("allowed", 1)
+    assert (limited.access, limited.preferences.cap) == ("banned", 9)

@@ -12,7 +12,10 @@ from bot.commands.desk import COMMANDS
 from bot.commands.request import Permission
 from bot.platforms.discord import connection
 from bot.platforms.discord.updates import DiscordUpdates, SlashCommand
-from bot.storage import chats
+from bot.platforms.webchat.send import Listeners
+from bot.platforms.webchat.updates import WebChat
+from bot.storage import chats, threads
+from bot.storage.threads import Said
 from tests.room import Room, a_room, says
 from tests.servers.discord import DiscordStub
 from tests.telegram_listener import ADA, GROUP, LIN, Listener, listening, settings, small_world, until
@@ -40,7 +43,7 @@ async def test_the_menu_of_operators_is_one_message_in_telegram_and_none_in_a_gr
             stub.press(menu.message_id, ADA, ADA, action)
             await until(lambda: expected in stub.shown[ADA, menu.message_id].text)
 
-        await press("admin:chats 1 waiting", "Lin")
+        await press("admin:chats waiting", "Lin")
         await press(f"admin:chat {chat}", "telegram:8")
         await press(f"admin:allow {chat}", "Lin")
         await until(lambda: "admin:deny" in str(stub.shown[ADA, menu.message_id].buttons))
@@ -79,6 +82,29 @@ async def test_a_list_with_numbers_and_its_buttons_in_telegram(room: Room) -> No
         stub.press(listed.message_id, GROUP, ADA, undo)
         await until(lambda: "3. cs.CV" in stub.shown[GROUP, listed.message_id].text.replace("\u2060", ""))
         assert len(stub.messages) == 2
+
+
+async def test_menus_and_lists_change_in_place_in_the_web_chat(room: Room) -> None:
+    await room.person("cs.CL", "cs.CV", platform="web", address="home")
+    web = WebChat(room.database, room.clock, Listeners(), room.desk.answer)
+
+    async def thread() -> list[Said]:
+        async with room.database.read() as read:
+            chat = await chats.find(read, "web", "home")
+            assert chat is not None
+            return await threads.after(read, chat.id, 0)
+
+    for text, action, shown in (
+        ("/admin", "admin:chats", "home"),
+        ("/subscriptions", "drop:1", "1. cs.CV"),
+    ):
+        await web.say("home", text)
+        menu = (await thread())[-1]
+        before = len(await thread())
+        changed = await web.press("home", action, menu.id)
+        assert changed.id == menu.id
+        assert shown in changed.html
+        assert len(await thread()) == before
 
 
 @pytest.fixture

@@ -12,7 +12,8 @@ from bot.commands.request import Sender
 from bot.config import Retention
 from bot.jobs.housekeeping import Housekeeper
 from bot.storage import chats, ended, overview
-from tests.builders import a_chat, a_paper, announce
+from bot.storage.database import Database
+from tests.builders import MONDAY, a_chat, a_paper, announce
 from tests.room import Person, Room, a_room, as_read, says
 
 
@@ -192,3 +193,18 @@ async def test_lists_are_remembered_of_so_many_people_and_no_more(room: Room) ->
         listed.show(chat, Sender(str(number), ""), (number,))
     assert listed.last(chat, Sender("0", "")) is None
     assert listed.last(chat, Sender(str(MOST + 9), "")) == (MOST + 9,)
+
+
+async def test_what_was_ended_is_kept_and_taken_up_on_both_databases(any_database: Database) -> None:
+    chat = await a_chat(any_database, "cs.CL", "cs.CV")
+    async with any_database.write() as connection:
+        first, _ = await chats.subscriptions_of(connection, chat.id)
+        assert await ended.end(connection, chat, first.id, MONDAY) == first
+        assert await ended.end(connection, chat, first.id, MONDAY) is None
+        assert await ended.named(connection, chat.id, [first.id, 99]) == {first.id: "cs.CL"}
+        again = await ended.take_up(connection, chat, first.id, MONDAY, MONDAY)
+        assert await ended.take_up(connection, chat, first.id, MONDAY, MONDAY) is None
+        _, last = await chats.subscriptions_of(connection, chat.id)
+    assert again is not None
+    assert (last.since, last.made_at, again.interest) == (first.since, first.made_at, first.interest)
+    assert last.id > first.id + 1, "its number is not given again"

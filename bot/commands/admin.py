@@ -58,7 +58,7 @@ async def _menu(context: Context) -> Reply:
         title=phrases("admin.title"),
         buttons=(
             Button(phrases("button.chats"), "admin:chats"),
-            *([Button(phrases("button.waiting"), "admin:chats 1 waiting")] if counts["waiting"] else []),
+            *([Button(phrases("button.waiting"), "admin:chats waiting")] if counts["waiting"] else []),
             Button(phrases("button.close" if anybody else "button.open"), f"admin:access {_other(anybody=anybody)}"),
             Button(phrases("button.log"), "admin:log"),
             Button(phrases("button.broadcast"), "admin:broadcast"),

@@ -158,6 +158,7 @@ class Desk:
         if standing.is_operator:
             self._flood.exempt(incoming, now)
         elif verdict is Verdict.WARN:
+            log.warning("flood.slowed", platform=incoming.platform, sender=incoming.sender.id, chat=context.chat.id)
             return slow_down(context, until)
         return await self._act(command, context, incoming, channel_id)
 

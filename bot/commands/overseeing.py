@@ -1,5 +1,6 @@
 """Overseeing: an operator's list of chats, one chat's page, and what can be done there."""
 
+import re
 from dataclasses import replace
 from math import ceil
 
@@ -17,6 +18,7 @@ _A_PAGE = 8
 _LONGEST_NUMBER = 9
 _TITLE_SHOWN = 40
 _SOUGHT_BYTES = 30
+_PAGE = re.compile(r"p([0-9]{1,6})(?: (.*))?", re.S)
 _OFF = ("off", "none", "no", "关", "无")
 _CHOICES = {"papers": ("off", "10", "20", "50"), "subscriptions": ("off", "5", "10", "20")}
 _LARGEST = {"papers": LARGEST_CAP, "subscriptions": MOST_SUBSCRIPTIONS}
@@ -25,12 +27,11 @@ log = structlog.get_logger(__name__)
 
 
 async def list_chats(context: Context) -> Reply:
-    """A page of chats: all, those in a state, or those whose title has these words: `2 waiting`, `lab`."""
+    """A page of chats: all, those in a state, or those whose title has these words: `waiting`, `p2 lab`."""
     phrases = context.phrases
-    first, _, rest = context.argument.partition(" ")
-    number = _number(first)
-    page = number or 1
-    sought = rest.strip() if number is not None else context.argument.strip()
+    written = _PAGE.fullmatch(context.argument)
+    page = int(written[1]) if written else 1
+    sought = ((written[2] or "") if written else context.argument).strip()
     sought = sought.lower().replace("\0", "").encode()[:_SOUGHT_BYTES].decode(errors="ignore")
     async with context.services.database.read() as connection:
         count = await overview.count(connection, sought)
@@ -46,7 +47,7 @@ async def list_chats(context: Context) -> Reply:
         title=phrases("admin.chats_title", count=count),
         buttons=(
             *(Button(f"{each.chat.id}", f"admin:chat {each.chat.id}") for each in found),
-            *(Button(label, f"admin:chats {to} {sought}".strip()) for to, label in turns if 1 <= to <= pages),
+            *(Button(label, f"admin:chats p{to} {sought}".strip()) for to, label in turns if 1 <= to <= pages),
             back,
         ),
     )

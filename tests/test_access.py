@@ -76,6 +76,13 @@ async def test_the_code_makes_an_operator_once(room: Room, operator: Person) -> 
     assert WAITING in await Person(room.desk, address="late", name="Eve").reads("/start let-me-in")
 
 
+@pytest.mark.parametrize("address", ["-100", "-100:5"])
+async def test_a_group_that_writes_as_itself_is_no_operator(room: Room, address: str) -> None:
+    anonymous = Person(room.desk, address=address, group=True, name="-100")
+    assert says(await anonymous.reads("/start let-me-in"), "start.in_private")
+    assert says(await Person(room.desk).reads("/start let-me-in"), "start.claimed")
+
+
 async def test_wrong_guesses_open_nothing_and_lock_nobody_out(room: Room) -> None:
     guesser = Person(room.desk, address="guesser", name="Mallory")
     for number in range(30):

@@ -26,6 +26,9 @@ async def start(context: Context) -> Reply:
     """Greet; with the claim code, make its sender the operator."""
     services, chat = context.services, context.chat
     if context.argument and services.claim.accepts(context.argument):
+        # Else all who may write as it would run the bot, and none of them could say so in a private chat.
+        if chat.is_group and context.sender.id == chat.place:
+            return context.says("start.in_private")
         async with services.database.write() as connection:
             # Each of several processes has a code of its own; the first one that is used ends them all.
             if await operators.has_any(connection, services.renders):

@@ -52,6 +52,8 @@ async def send(context: Context) -> Reply:
 async def leave(context: Context) -> Reply:
     """Do not send it."""
     decided = await _decide(context, send=False)
+    if decided:
+        log.info("admin.broadcast_left", broadcast=context.argument, by=by_whom(context))
     return context.says("admin.broadcast_left" if decided else "admin.broadcast_decided")
 
 

@@ -21,7 +21,8 @@ from bot.chats import Chat, PlatformName
 from bot.clock import Clock, Scheduler
 from bot.commands.alerts import alert, ask_about_restore, explain_detour
 from bot.commands.context import Claim, Services
-from bot.commands.desk import COMMANDS, Desk
+from bot.commands.desk import COMMANDS, COMMON, Desk
+from bot.commands.request import Permission
 from bot.commands.returning import welcome_back
 from bot.commands.status import web_status, why_quiet
 from bot.config import Settings
@@ -30,6 +31,7 @@ from bot.delivery.courier import Courier
 from bot.delivery.port import Platform, Rate
 from bot.digests.compose import Composer
 from bot.errors import PaperwireError
+from bot.jobs.broadcasting import Broadcasting
 from bot.jobs.housekeeping import Housekeeper
 from bot.jobs.indexing import Indexing
 from bot.jobs.polling import Polling
@@ -170,6 +172,7 @@ class App:
             scheduler.add("deliver", self._courier.tick)
         if "worker" in roles:
             scheduler.add("index", Indexing(database).tick)
+        scheduler.add("broadcast", Broadcasting(database, self._renders, lambda: scheduler.wake("deliver")).tick)
         scheduler.add("prune", Housekeeper(database, settings.retention).tick)
 
     def _share_work(self, poller: FeedPoller) -> "Distributed":
@@ -287,7 +290,7 @@ class App:
         from bot.platforms.telegram.updates import TelegramUpdates
 
         english, chinese = phrases_of("en"), phrases_of("zh")
-        commands = [(each.name, english(f"command.{each.name}"), chinese(f"command.{each.name}")) for each in COMMANDS]
+        commands = [(each.name, english(f"command.{each.name}"), chinese(f"command.{each.name}")) for each in COMMON]
         platform = TelegramPlatform(self._settings.telegram)
         self._open.append(platform)
         self._platforms["telegram"] = platform
@@ -330,6 +333,7 @@ class App:
                     else ()
                 ),
                 *((english("argument.file"), chinese("argument.file")) if each.takes_file else ()),
+                is_private=each.permission is Permission.OPERATOR,
             )
             for each in COMMANDS
         ]

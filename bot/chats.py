@@ -1,6 +1,6 @@
 """Chat, Preferences, Subscription: a destination, how it wants to be served, and what it wants."""
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import UTC, date, datetime, timedelta
 from datetime import time as TimeOfDay  # noqa: N812 -- `time` is a field's name here
 from typing import Literal
@@ -11,7 +11,8 @@ from bot.interests import Interest
 
 PlatformName = Literal["telegram", "discord", "web"]
 Language = Literal["en", "zh", "both"]
-Access = Literal["waiting", "allowed", "denied"]
+Access = Literal["waiting", "allowed", "denied", "banned"]
+"""`denied` chats are told so whenever they ask; `banned` ones are told once, and then nothing."""
 Format = Literal["cards", "tldrs", "titles"]
 """How much of each paper a digest shows: all of its card, title and TLDR, or the title alone."""
 
@@ -23,7 +24,7 @@ LARGEST_CAP = 1000
 
 
 MOST_SUBSCRIPTIONS = 50
-"""Of one chat."""
+"""Of one chat, unless the operator set another number for it."""
 EVERY_DAY = frozenset(range(7))
 LATEST = TimeOfDay(16, 0)
 """In US/Eastern: what is not announced by then will not be on that day, and whoever wants it soon waits no longer."""
@@ -60,10 +61,29 @@ class Preferences:
 
 
 @dataclass(frozen=True, slots=True)
+class Quota:
+    """What an operator allows one chat: papers in a digest, and subscriptions; None where they set nothing."""
+
+    papers: int | None = None
+    subscriptions: int | None = None
+
+    @property
+    def most_subscriptions(self) -> int:
+        return MOST_SUBSCRIPTIONS if self.subscriptions is None else self.subscriptions
+
+    def keep(self, preferences: Preferences) -> Preferences:
+        """The preferences, with a cap that is allowed."""
+        if self.papers is None or 0 < preferences.cap <= self.papers:
+            return preferences
+        return replace(preferences, cap=self.papers)
+
+
+@dataclass(frozen=True, slots=True)
 class Chat:
     """One destination. `address` is the platform's own name for it: a chat id, a channel id, a thread's name.
 
     `shut`: how often in a row it could not be written to. `paused_until`: before that nothing comes unasked.
+    `person_id`: whose private chat it is, where that is known.
     """
 
     id: int
@@ -79,6 +99,13 @@ class Chat:
     next_digest_at: datetime | None = None
     last_digest_day: date | None = None
     paused_until: datetime | None = None
+    quota: Quota = field(default_factory=Quota)
+    person_id: str | None = None
+
+    @property
+    def place(self) -> str:
+        """The address without its topic: a group with all its topics is one place."""
+        return self.address.partition(":")[0]
 
     def is_paused(self, now: datetime) -> bool:
         """Whether nothing may come unasked at this instant."""

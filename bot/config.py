@@ -176,6 +176,8 @@ class Discord(_Section):
     """Into how many shards all processes together split the servers; Discord takes at most 2,500 servers a shard."""
     shard_ids: tuple[int, ...] = ()
     """The shards of this process; empty: all of them."""
+    admin_role: str = Field("", coerce_numbers_to_str=True)
+    """A role, by its id or name, whose members are administrators too, beside those who may manage the server."""
 
     @model_validator(mode="after")
     def _shards_exist(self) -> Self:

@@ -5,7 +5,7 @@ import logging
 import re
 import sys
 from collections.abc import Iterable
-from typing import Any
+from typing import Any, Literal, cast
 from urllib.parse import quote, quote_plus
 
 import structlog
@@ -13,6 +13,8 @@ from pydantic import SecretStr
 from structlog.typing import EventDict, Processor
 
 from bot.config import Settings
+
+Level = Literal["debug", "info", "warning", "error"]
 
 _SHORTEST_SECRET = 6
 _URL_PASSWORD = re.compile(r"(://[^\s/:@]*:)[^\s/]+@")
@@ -23,7 +25,6 @@ def configure_logging(settings: Settings) -> None:
 
     What is bound with `structlog.contextvars` (a digest's id) stands in every event inside, the libraries' too.
     """
-    level = settings.log.level
     secrets = [value for _, section in settings for _, value in section if isinstance(value, SecretStr)]
     shared: list[Processor] = [
         structlog.contextvars.merge_contextvars,
@@ -37,9 +38,10 @@ def configure_logging(settings: Settings) -> None:
         else structlog.dev.ConsoleRenderer(colors=sys.stderr.isatty(), pad_event_to=24)
     )
     structlog.configure(
-        processors=[*shared, structlog.stdlib.ProcessorFormatter.wrap_for_formatter],
+        # First of all, so that what is not logged costs next to nothing; the level may change at any time.
+        processors=[structlog.stdlib.filter_by_level, *shared, structlog.stdlib.ProcessorFormatter.wrap_for_formatter],
         logger_factory=structlog.stdlib.LoggerFactory(),
-        wrapper_class=structlog.make_filtering_bound_logger(level),
+        wrapper_class=structlog.make_filtering_bound_logger("debug"),
         cache_logger_on_first_use=True,
     )
     handler = logging.StreamHandler(sys.stderr)
@@ -54,12 +56,22 @@ def configure_logging(settings: Settings) -> None:
         )
     )
     logging.basicConfig(handlers=[handler], level=logging.WARNING, force=True)
-    logging.getLogger("bot").setLevel(level.upper())
     logging.getLogger("apscheduler").setLevel(logging.ERROR)
-    # It has a line for each job that begins or ends.
-    logging.getLogger("procrastinate").setLevel(logging.INFO if level == "debug" else logging.WARNING)
+    set_level(settings.log.level)
     # It logs a traceback for each answer that is no JSON (a 502 page); the courier tells what became of the message.
     logging.getLogger("telegram").setLevel(logging.CRITICAL)
+
+
+def set_level(level: Level) -> None:
+    """Log from this level on: in this process, until it ends or another level is set."""
+    logging.getLogger("bot").setLevel(level.upper())
+    # It has a line for each job that begins or ends.
+    logging.getLogger("procrastinate").setLevel(logging.INFO if level == "debug" else logging.WARNING)
+
+
+def level() -> Level:
+    """From which level on this process logs."""
+    return cast("Level", logging.getLevelName(logging.getLogger("bot").getEffectiveLevel()).lower())
 
 
 class _Redact:

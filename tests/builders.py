@@ -123,6 +123,7 @@ async def a_chat(
     platform: PlatformName = "web",
     address: str = "papers",
     is_group: bool = False,
+    person_id: str | None = None,
     **preferences: Any,
 ) -> Chat:
     """A chat that is let in, follows these queries since `now`, and is as its preferences say."""
@@ -136,6 +137,7 @@ async def a_chat(
             access="allowed",
             preferences=Preferences(**preferences),
             now=now,
+            person_id=person_id,
         )
         for query in queries:
             await chats.subscribe(connection, chat, stored_interest(query), now)

@@ -16,7 +16,8 @@ from bot.cards.reply import Reply
 from bot.chats import Chat, PlatformName
 from bot.commands.context import Claim, Services
 from bot.commands.desk import Desk
-from bot.commands.request import Incoming, Sender
+from bot.commands.flood import Rate
+from bot.commands.request import Incoming, Reach, Sender
 from bot.commands.status import why_quiet
 from bot.config import AccessRules, Arxiv, Llm, Settings
 from bot.digests.compose import Composer
@@ -28,6 +29,9 @@ from bot.storage.database import Database
 from bot.summaries.write import WRITERS, Summariser, Writer
 from tests.builders import HandClock, HandScheduler, a_chat, a_database
 from tests.servers.arxiv import ArxivStub, Entry, atom_feed
+
+UNHURRIED = Rate(10**9, 10**9)
+"""Time stands still in a room, and a test says more in a moment than a person does in a minute."""
 
 
 @dataclass(frozen=True)
@@ -41,6 +45,7 @@ class Person:
     admin: bool = True
     name: str = "Ada"
     language: str | None = None
+    reach: Reach | None = None
 
     async def says(self, text: str) -> Reply | None:
         return await self.desk.answer(self._incoming(text=text))
@@ -57,7 +62,7 @@ class Person:
             return self.admin
 
         sender = Sender(self.name.lower(), self.name, self.language, is_admin)
-        return Incoming(self.platform, self.address, f"{self.name}'s", self.group, sender, **what)
+        return Incoming(self.platform, self.address, f"{self.name}'s", self.group, sender, reach=self.reach, **what)
 
 
 def as_read(reply: Reply | None) -> str:
@@ -110,7 +115,7 @@ class Room:
 
     @property
     def desk(self) -> Desk:
-        return Desk(self.services)
+        return Desk(self.services, UNHURRIED)
 
     async def person(self, *queries: str, language: str = "en", **facts: Any) -> Person:
         """Somebody whose chat was let in and follows these queries."""
@@ -122,6 +127,7 @@ class Room:
             platform=person.platform,
             address=person.address,
             is_group=person.group,
+            person_id=None if person.group or person.platform == "web" else person.name.lower(),
             language=language,
         )
         return person

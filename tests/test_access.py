@@ -14,7 +14,7 @@ from bot.locales import phrases_of
 from bot.storage import outbox
 from bot.storage.database import Database
 from tests.builders import a_paper, announce
-from tests.test_commands import ANYTHING, Person, Room, a_room, as_read, says
+from tests.room import ANYTHING, Person, Room, a_room, as_read, says
 
 WAITING = phrases_of("en")("access.waiting")
 REFUSED = phrases_of("en")("error.operators_only")
@@ -74,6 +74,13 @@ async def test_the_code_makes_an_operator_once(room: Room, operator: Person) -> 
     assert (await room.chat(operator)).access == "allowed"
     assert says(await operator.reads("/subscribe cs.CL"), "query.named", query="cs.CL")
     assert WAITING in await Person(room.desk, address="late", name="Eve").reads("/start let-me-in")
+
+
+@pytest.mark.parametrize("address", ["-100", "-100:5"])
+async def test_a_group_that_writes_as_itself_is_no_operator(room: Room, address: str) -> None:
+    anonymous = Person(room.desk, address=address, group=True, name="-100")
+    assert says(await anonymous.reads("/start let-me-in"), "start.in_private")
+    assert says(await Person(room.desk).reads("/start let-me-in"), "start.claimed")
 
 
 async def test_wrong_guesses_open_nothing_and_lock_nobody_out(room: Room) -> None:

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from bot.commands.desk import COMMANDS
+from bot.commands.desk import COMMON
 from bot.commands.settings import SETTINGS
 from bot.locales import phrases_of
 from tests.builders import a_paper, announce
@@ -144,7 +144,9 @@ async def test_a_chat_with_both_languages_is_answered_in_the_persons_own(room: R
 
 async def test_help_tells_every_command(room: Room) -> None:
     text = await (await room.person()).reads("/help")
-    assert all(f"/{command.name} – " in text for command in COMMANDS)
+    assert all(f"/{command.name} – " in text for command in COMMON)
+    assert "/admin" not in text
+    assert "/admin – " in await (await room.person(platform="web")).reads("/help")
 
 
 async def test_a_command_is_understood_in_capitals_and_over_several_lines(room: Room) -> None:
@@ -186,7 +188,16 @@ async def test_a_changed_time_moves_the_next_digest(room: Room) -> None:
         *("abstract:2603.09999", "abstract:", "abstract:x", "more:x", "more:", "more:2603.00001 or so"),
         *("bibtex:2603.09999", "bibtex:2600.00001", "bibtex:x", "find:x cs.CL", "find:1", "find:21 cs.CL", "find:"),
         *("card:2603.09999", "card:2600.00001", "like:2603.09999", "like:x", "vote:2603.09999 up", "vote:x up"),
-        *("hide:2603.09999", "hide:x", "exclude:2603.09999 cs.CL", "exclude:x", "drop:1", "drop:", "undo:x", "undo:²"),
+        *(
+            "hide:2603.09999",
+            "hide:x",
+            "exclude:2603.09999 cs.CL",
+            "exclude:x",
+            "unhide:x",
+            "unhide:²",
+            "undo:x",
+            "undo:²",
+        ),
         *("page:2", "page:1 3 scrolls 2603.00001", "page:1 4 cards 2603.00001", "page:1 3 cards x", "save:x"),
     ],
 )
@@ -355,12 +366,12 @@ async def test_in_a_group_only_admins_change_things(room: Room) -> None:
     member = await room.person("cs.CL", group=True, admin=False)
     for said in ("/subscribe cs.CV", "/unsubscribe cs.CL", "/settings cap 5", "/settings nonsense"):
         assert says(await member.reads(said), "error.admins_only")
-    for action in ("set:language zh", "hide:2603.00001", "exclude:2603.00001 cs.CV", "drop:1", "undo:1"):
+    for action in ("set:language zh", "hide:2603.00001", "exclude:2603.00001 cs.CV", "unhide:1", "drop:1", "undo:1"):
         refusal = await member.presses(action)
         assert says(as_read(refusal), "error.admins_only")
         assert refusal is not None
         assert refusal.is_aside
-    assert "• cs.CL · Computation and Language" in await member.reads("/subscriptions")
+    assert "1. cs.CL · Computation and Language" in await member.reads("/subscriptions")
     assert says(await replace(member, admin=True).reads("/subscribe cs.CV"), "query.named", query="cs.CV")
 
 

@@ -31,6 +31,7 @@ TOKEN = "MTA.abc.def-secret"
 COMMANDS = (
     SlashCommand("status", "How things are", "运行情况"),
     SlashCommand("paper", "Look a paper up", "查论文", "paper", "An arXiv id or link", "arXiv 编号或链接"),
+    SlashCommand("admin", "For operators", "机器人管理", "action", "What to do", "操作", is_private=True),
 )
 HELLO = render(Reply("Hello"))[0]
 CALLBACK = r"POST /interactions/\d+/[^/]+/callback"
@@ -123,12 +124,12 @@ async def send(bot: Bot, key: str = "digest-7-0", address: int = CHANNEL) -> Out
 
 
 async def test_commands_are_offered_in_both_languages(stub: DiscordStub, bot: Bot) -> None:
-    status, paper = stub.commands[None]
+    status, paper, admin = stub.commands[None]
     assert (status["description"], status["description_localizations"]) == ("How things are", {"zh-CN": "运行情况"})
     (option,) = paper["options"]
     assert (option["name"], option["required"]) == ("paper", False)
     assert option["description_localizations"] == {"zh-CN": "arXiv 编号或链接"}
-    assert status["contexts"] == [0, 1]
+    assert (status["contexts"], admin["contexts"]) == ([0, 1], [1])
     assert stub.violations == []
 
 
@@ -146,6 +147,38 @@ async def test_who_manages_a_server_is_its_administrator(stub: DiscordStub, bot:
     await stub.reply_to(stub.command(CHANNEL, MANAGER, "status"))
     assert await bot.heard[0].sender.is_admin()
     assert bot.heard[0].text == "/status"
+
+
+@pytest.mark.parametrize(("admin_role", "is_admin"), [("Librarians", True), ("900", True), ("Readers", False)])
+async def test_a_role_that_the_configuration_names_makes_administrators_by_its_id_or_name(
+    stub: DiscordStub, admin_role: str, is_admin: bool
+) -> None:
+    stub.add_role(GUILD, 900, "Librarians", USER)
+    stub.add_role(GUILD, 901, "Readers", MANAGER)
+    async with running(stub, admin_role=admin_role) as bot:
+        await until(lambda: bot.knows(GUILD))
+        await bot.platform.send(str(CHANNEL), render(Reply("Menu", buttons=(Button("Go", "set:x"),)))[0], "k")
+        await stub.reply_to(stub.command(CHANNEL, USER, "status"))
+        await stub.reply_to(stub.press(stub.messages[0].message_id, USER, "set:x"))
+        await stub.reply_to(stub.command(CHANNEL, MANAGER, "status"))
+    assert [await incoming.sender.is_admin() for incoming in bot.heard] == [is_admin, is_admin, True]
+
+
+@pytest.mark.parametrize("admin_role", ["", "@everyone", str(GUILD)])
+async def test_no_configuration_makes_everybody_an_administrator(stub: DiscordStub, admin_role: str) -> None:
+    stub.add_role(GUILD, 900, "", USER)
+    async with running(stub, admin_role=admin_role) as bot:
+        await until(lambda: bot.knows(GUILD))
+        await stub.reply_to(stub.command(CHANNEL, USER, "status"))
+    assert not await bot.heard[0].sender.is_admin()
+
+
+async def test_what_is_for_operators_is_offered_in_direct_messages_alone(stub: DiscordStub, bot: Bot) -> None:
+    asked = stub.command(stub.dm(USER), USER, "admin", {"action": "chats"})
+    await stub.reply_to(asked)
+    assert bot.heard[0].text == "/admin chats"
+    with pytest.raises(LookupError):
+        stub.command(CHANNEL, USER, "admin")
 
 
 async def test_a_direct_chat_belongs_to_its_person(stub: DiscordStub, bot: Bot) -> None:

@@ -14,7 +14,22 @@ from bot.commands.forgetting import TIME_TO_CONFIRM
 from bot.config import Retention
 from bot.interests import stored_interest
 from bot.jobs.housekeeping import Housekeeper
-from bot.storage import attempts, changes, chats, digests, forgetting, imports, operators, outbox, saved, threads, votes
+from bot.storage import (
+    attempts,
+    broadcasts,
+    changes,
+    chats,
+    digests,
+    ended,
+    forgetting,
+    imports,
+    operators,
+    outbox,
+    saved,
+    stand_ins,
+    threads,
+    votes,
+)
 from bot.storage.changes import Change
 from bot.storage.database import Database
 from bot.storage.digests import NewDigest, Receipt
@@ -54,6 +69,11 @@ async def a_full_chat(database: Database, **facts: str) -> Chat:
         await outbox.put(connection, chat.id, numbers[chat.id], f"d{chat.id}", ["shared", f"own {chat.id}"], MONDAY)
         await threads.say(connection, chat.id, "person", f"said {chat.id}", "<p>hello</p>", MONDAY)
         await imports.put(connection, chat.id, "paperwire = 1", MONDAY)
+        await broadcasts.ask(connection, chat.id, "Hello all", MONDAY)
+        await stand_ins.put(connection, chat.id, chat.id, MONDAY)
+        await chats.subscribe(connection, chat, stored_interest("cs.CV"), MONDAY)
+        _, second = await chats.subscriptions_of(connection, chat.id)
+        await ended.end(connection, chat, second.id, MONDAY)
         await operators.add(connection, "telegram", f"ada of {chat.address}", chat.id)
         await saved.add(connection, "telegram", f"ada of {chat.address}", [paper.id], MONDAY)
         await votes.cast(connection, "telegram", f"ada of {chat.address}", paper.id, 1, BY_HAND, MONDAY)

@@ -81,6 +81,46 @@ async def test_administrators_of_a_group_are_known_and_others_are_not(stub: Tele
     }
 
 
+async def test_what_telegram_forwards_from_a_linked_channel_is_no_command(
+    stub: TelegramStub, listener: Listener
+) -> None:
+    stub.say(GROUP, LIN, "/status", forwarded_from=CHANNEL, is_automatic=True)
+    stub.say(GROUP, LIN, "/status")
+    await until(lambda: listener.heard)
+    assert [incoming.sender.id for incoming in listener.heard] == [str(LIN)]
+
+
+async def test_an_anonymous_admin_is_a_person_when_pressing_a_button_and_judged_as_one(
+    stub: TelegramStub, listener: Listener
+) -> None:
+    listener.answers = with_a_button
+    stub.set_status(GROUP, ADA, "administrator", is_anonymous=True)
+    stub.set_status(CHANNEL, LIN, "left")
+    stub.set_status(CHANNEL, ADA, "creator")
+    for chat in (GROUP, CHANNEL):
+        stub.say(chat, ADA, "/start", sender_chat=chat)
+        shown = await stub.wait_for(lambda message, chat=chat: message.chat_id == chat)
+        for person in (ADA, LIN):
+            stub.press(shown.message_id, chat, person, "more:1")
+    await until(lambda: len(listener.heard) == 6)
+    pressed = [incoming for incoming in listener.heard if incoming.action]
+    rights = {(one.address, one.sender.id): await one.sender.is_admin() for one in pressed}
+    assert rights == {("-100", "7"): True, ("-100", "8"): False, ("-200", "7"): True, ("-200", "8"): False}
+    assert all(one.reach is None for one in listener.heard), "channels are set up from private chats alone"
+
+
+async def test_where_telegram_tells_nothing_of_its_members_nobody_is_an_administrator(
+    stub: TelegramStub, listener: Listener
+) -> None:
+    listener.answers = with_a_button
+    stub.say(CHANNEL, ADA, "/start")
+    shown = await stub.wait_for(lambda message: message.chat_id == CHANNEL)
+    stub.set_status(CHANNEL, stub.me["id"], "left")
+    stub.press(shown.message_id, CHANNEL, ADA, "set:cap 5")
+    await until(lambda: len(listener.heard) == 2)
+    assert not await listener.heard[-1].sender.is_admin()
+
+
 async def test_a_button_is_answered_at_once_and_its_action_handed_on(stub: TelegramStub, listener: Listener) -> None:
     listener.answers = with_a_button
     stub.say(GROUP, LIN, "/start", thread=5)

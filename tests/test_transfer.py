@@ -173,12 +173,23 @@ ROWS: dict[str, list[dict[str, Any]]] = {
             "created_at": INSTANT,
             "paused_until": INSTANT,
             "paging": "pages",
+            "most_papers": 20,
+            "most_subscriptions": None,
+            "person_id": "777",
         }
         for number, title, because in ((3, "A \0 chat", None), (41, "", "Forbidden: bot was kicked"))
     ],
     "subscriptions": [
         {"id": 5, "chat_id": 41, "query": "cs.CV+cs.CL -cs.RO", "since": INSTANT, "made_at": INSTANT},
     ],
+    "ended_subscriptions": [
+        {"id": 4, "chat_id": 41, "query": "cs.RO", "since": INSTANT, "made_at": None, "ended_at": INSTANT},
+    ],
+    "bans": [{"platform": "discord", "kind": "person", "name": "777", "at": INSTANT, "told": True}],
+    "broadcasts": [
+        {"id": 2, "chat_id": 41, "text": "Hello all", "state": "sending", "at": INSTANT, "through": 3},
+    ],
+    "stand_ins": [{"chat_id": 41, "channel_id": 3, "until": INSTANT}],
     "imports": [{"id": 6, "chat_id": 41, "content": 'paperwire = 1\nsubscriptions = ["cs.CL"]\n', "at": INSTANT}],
     "changes": [{"id": 4, "chat_id": 41, "before": [{"id": 5, "query": "cs.CV", "after": None}], "at": INSTANT}],
     "digests": [

@@ -1,14 +1,17 @@
 """/start and who is let in: the first operator's claim, chats that wait, an operator's yes or no."""
 
+from dataclasses import dataclass, replace
+
 import structlog
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from bot.cards.reply import Button, Reply
-from bot.chats import Access, Chat
+from bot.chats import Access, Chat, PlatformName
 from bot.commands.context import Context, Services, spoken
 from bot.commands.request import Incoming
 from bot.locales import phrases_of
-from bot.storage import chats, operators
+from bot.storage import bans, chats, marks, operators
+from bot.storage.bans import Ban
 
 _TITLE_SHOWN = 60
 _LONGEST_NUMBER = 19
@@ -23,6 +26,9 @@ async def start(context: Context) -> Reply:
     """Greet; with the claim code, make its sender the operator."""
     services, chat = context.services, context.chat
     if context.argument and services.claim.accepts(context.argument):
+        # Else all who may write as it would run the bot, and none of them could say so in a private chat.
+        if chat.is_group and context.sender.id == chat.place:
+            return context.says("start.in_private")
         async with services.database.write() as connection:
             # Each of several processes has a code of its own; the first one that is used ends them all.
             if await operators.has_any(connection, services.renders):
@@ -44,6 +50,8 @@ async def ask_for_access(context: Context) -> Reply:
     Once for a chat with all its topics; and while too many wait already, no more, so that strangers cannot flood.
     """
     services, chat = context.services, context.chat
+    if chat.access == "banned":
+        return context.says("ban.told")
     if chat.access == "denied":
         return context.says("access.denied")
     async with services.database.read() as connection:
@@ -66,8 +74,13 @@ async def ask_for_access(context: Context) -> Reply:
                 Button(phrases("button.deny"), f"deny:{chat.id}"),
             ),
         )
-        await services.tell(operator, f"access-{chat.platform}-{_place(chat)}-{operator.id}", request, urgent=True)
+        await services.tell(operator, f"access-{chat.platform}-{chat.place}-{operator.id}", request, urgent=True)
     return context.says("access.waiting")
+
+
+def by_whom(context: Context) -> str:
+    """Who gave a command, for the log."""
+    return f"{context.chat.platform}:{context.sender.id}"
 
 
 async def allow(context: Context) -> Reply:
@@ -86,31 +99,74 @@ async def _decide(context: Context, *, allowed: bool) -> Reply:
         chat = await chats.get(connection, int(context.argument)) if is_number else None
         if chat is None:
             return context.says("access.unknown")
-        for each in await chats.at(connection, chat.platform, _place(chat)):
+        if chat.access == "banned":
+            return context.says("access.is_banned", title=chat.title[:_TITLE_SHOWN], number=chat.id)
+        for each in await chats.at(connection, chat.platform, chat.place):
             await chats.set_access(connection, each.id, "allowed" if allowed else "denied")
-    log.info("access.decided", chat=chat.id, allowed=allowed)
+    log.info("access.decided", chat=chat.id, allowed=allowed, by=by_whom(context))
     if allowed and chat.access != "allowed":
         phrases = phrases_of(spoken(chat.preferences.language, None))
         await services.tell(chat, f"welcome-{chat.id}", Reply(phrases("access.allowed")))
     return context.says("access.allowed_done" if allowed else "access.denied_done", title=chat.title[:_TITLE_SHOWN])
 
 
-async def first_access(connection: AsyncConnection, services: Services, incoming: Incoming) -> Access:
-    """What a chat that is met for the first time may do: as open as the bot is; a topic, what its group may."""
-    if incoming.platform == "web" or services.settings.access.open:
-        return "allowed"
-    siblings = await chats.at(connection, incoming.platform, incoming.address.partition(":")[0])
-    return siblings[0].access if siblings else "waiting"
+async def meet(
+    services: Services,
+    platform: PlatformName,
+    address: str,
+    title: str,
+    *,
+    is_group: bool,
+    person_id: str | None = None,
+) -> Chat:
+    """The chat there. One that is met for the first time may do what its group may, or as much as the bot is open."""
+    async with services.database.write() as connection:
+        siblings = await chats.at(connection, platform, address.partition(":")[0])
+        access: Access = "allowed" if platform == "web" or await is_open(connection, services) else "waiting"
+        return await chats.meet(
+            connection,
+            platform,
+            address,
+            title=title,
+            is_group=is_group,
+            access=siblings[0].access if siblings else access,
+            preferences=services.settings.digest.preferences,
+            now=services.clock.now(),
+            quota=siblings[0].quota if siblings else None,
+            person_id=person_id,
+        )
 
 
-def _place(chat: Chat) -> str:
-    """A chat's address without its topic."""
-    return chat.address.partition(":")[0]
+async def is_open(connection: AsyncConnection, services: Services) -> bool:
+    """Whether anybody may use the bot: as an operator chose last, else as the configuration has it."""
+    chosen = await marks.get(connection, marks.ACCESS)
+    return services.settings.access.open if chosen is None else chosen == "open"
 
 
-async def is_operator(services: Services, incoming: Incoming) -> bool:
-    """Whether the sender runs the bot. Whoever can open the local web chat does."""
+@dataclass(frozen=True, slots=True)
+class Standing:
+    """Who speaks: somebody who runs the bot, somebody (or in a chat) who is banned, or neither."""
+
+    is_operator: bool
+    ban: Ban | None = None
+
+
+async def standing(services: Services, incoming: Incoming) -> Standing:
+    """Who the sender is to us. Whoever can open the local web chat runs the bot; who runs it is never banned."""
     if incoming.platform == "web":
-        return True
+        return Standing(is_operator=True)
+    platform, person = incoming.platform, incoming.sender.id
     async with services.database.read() as connection:
-        return await operators.is_operator(connection, incoming.platform, incoming.sender.id)
+        if await operators.is_operator(connection, platform, person):
+            return Standing(is_operator=True)
+        found = await bans.touching(connection, platform, incoming.address.partition(":")[0], person)
+    return Standing(is_operator=False, ban=found[0] if found else None)
+
+
+async def let_in(services: Services, chat: Chat) -> Chat:
+    """A chat that waited, once the bot is open."""
+    async with services.database.write() as connection:
+        if chat.access != "waiting" or not await is_open(connection, services):
+            return chat
+        await chats.set_access(connection, chat.id, "allowed")
+    return replace(chat, access="allowed")

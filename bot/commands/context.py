@@ -10,7 +10,8 @@ from bot.arxiv.poll import FeedPoller
 from bot.cards.reply import Reply
 from bot.chats import UNTIL_RESUMED, Chat, Language, local_day
 from bot.clock import Clock, Scheduler
-from bot.commands.request import Fetch, Sender
+from bot.commands.listed import Listed
+from bot.commands.request import Fetch, Reach, Sender
 from bot.config import Settings
 from bot.digests.compose import Composer
 from bot.digests.ports import Renders, Summarise
@@ -52,6 +53,7 @@ class Services:
     renders: Renders
     metrics: Metrics
     claim: Claim
+    listed: Listed = field(default_factory=Listed)
 
     async def tell(self, chat: Chat, key: str, reply: Reply, *, urgent: bool = False) -> None:
         """Say something in a chat unasked, once for each key, through the outbox; nothing where its platform is off."""
@@ -65,7 +67,10 @@ class Services:
 
 @dataclass(frozen=True, slots=True)
 class Context:
-    """One command given in one chat. `file` fetches the file that came with it, if one did."""
+    """One command given in one chat. `file` fetches the file that came with it, if one did.
+
+    `reach` finds channels that its sender may set up from here, in a chat where that can be.
+    """
 
     services: Services
     chat: Chat
@@ -74,6 +79,7 @@ class Context:
     argument: str
     now: datetime
     file: Fetch | None = None
+    reach: Reach | None = None
 
     @property
     def phrases(self) -> Phrases:

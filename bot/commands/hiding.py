@@ -103,20 +103,8 @@ async def exclude(context: Context) -> Reply:
     return _done(context, title, lines, number)
 
 
-async def drop(context: Context) -> Reply:
-    """End one of the chat's subscriptions."""
-    async with context.services.database.write() as connection:
-        followed = await chats.subscriptions_of(connection, context.chat.id)
-        ended = [each for each in followed if str(each.id) == context.argument]
-        if not ended:
-            return context.whispers("button.stale")
-        number = await changes.make(connection, context.chat, [Change(ended[0], None)], context.now)
-    title = context.phrases("unsubscribe.done", query=ended[0].interest)
-    return _done(context, title, [context.phrases("hide.done_how")], number)
-
-
-async def undo(context: Context) -> Reply:
-    """Take back what a button changed, for as long as that is remembered."""
+async def unhide(context: Context) -> Reply:
+    """Take back what was left out, for as long as that is remembered."""
     number = context.argument
     if not (number.isascii() and number.isdecimal() and len(number) <= _LONGEST_NUMBER):
         return context.whispers("button.stale")
@@ -130,7 +118,7 @@ async def undo(context: Context) -> Reply:
 
 
 def _done(context: Context, title: str, lines: Sequence[str], number: int) -> Reply:
-    back = Button(context.phrases("button.undo"), f"undo:{number}")
+    back = Button(context.phrases("button.undo"), f"unhide:{number}")
     return Reply("\n".join(lines), title=title, buttons=(back,), in_place=True)
 
 
@@ -183,7 +171,7 @@ def _name(context: Context, term: Term) -> str:
 async def _effect(context: Context, wanted: Sequence[Change]) -> list[str]:
     """How many papers a day these subscriptions bring now, and brought before, going by the last week."""
     before = Interest.of(any_of(each.before.interest.term for each in wanted))
-    after = Interest.of(any_of(each.after.term for each in wanted if each.after))
+    after = Interest.of(any_of(each.after.term for each in wanted))
     async with context.services.database.read() as connection:
         default = context.services.settings.arxiv.default_categories
         categories = await chats.looked_at(connection, [before], default)

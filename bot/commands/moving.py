@@ -7,7 +7,7 @@ from datetime import timedelta
 import structlog
 
 from bot.cards.reply import Button, File, Reply
-from bot.chats import MOST_SUBSCRIPTIONS, Preferences
+from bot.chats import Preferences
 from bot.commands import opml, portable
 from bot.commands.context import Context
 from bot.commands.portable import BadFileError, Portable
@@ -15,6 +15,7 @@ from bot.commands.queries import mend
 from bot.commands.request import LARGEST_FILE, NotFetchedError
 from bot.commands.returning import both_ways
 from bot.commands.settings import SETTINGS
+from bot.commands.subscribing import too_many
 from bot.interests import Interest
 from bot.storage import chats, imports
 
@@ -58,10 +59,13 @@ async def _offer(context: Context, wanted: Portable) -> Reply:
     async with services.database.read() as connection:
         followed = {each.interest for each in await chats.subscriptions_of(connection, chat.id)}
     new = [interest for interest in wanted.interests if interest not in followed]
-    if len(followed) + len(new) > MOST_SUBSCRIPTIONS:
-        return context.says("subscribe.too_many", count=MOST_SUBSCRIPTIONS)
-    changed = _changed(context, chat.preferences, wanted.applied(chat.preferences))
+    if new and (full := too_many(context, len(followed) + len(new))):
+        return full
+    applied = wanted.applied(chat.preferences)
+    changed = _changed(context, chat.preferences, chat.quota.keep(applied))
     lines = _what_changes(context, new, len(wanted.interests) - len(new), changed, wanted.left_out)
+    if chat.quota.keep(applied) != applied:
+        lines.append(context.phrases("quota.papers", count=chat.quota.papers))
     title = context.phrases("import.title")
     if not (new or changed):
         return Reply("\n".join([context.phrases("import.nothing"), *lines]), title=title)
@@ -94,8 +98,9 @@ async def choose(context: Context) -> Reply:
         if choice == "no":
             return context.says("import.left")
         followed = {each.interest for each in await chats.subscriptions_of(connection, context.chat.id)}
-        if len(followed | set(wanted.interests)) > MOST_SUBSCRIPTIONS:
-            return context.says("subscribe.too_many", count=MOST_SUBSCRIPTIONS)
+        new = set(wanted.interests) - followed
+        if new and (full := too_many(context, len(followed) + len(new))):
+            return full
         added = [
             interest
             for interest in wanted.interests

@@ -15,7 +15,7 @@ LARGEST_FILE = 256 * 1024
 
 
 BRIEF = (
-    *("set", "saved", "unsave", "find", "page", "exclude", "drop", "undo"),
+    *("set", "saved", "unsave", "find", "page", "exclude", "unhide", "drop", "undo", "admin"),
     *("save", "vote", "hide", "card", "like"),
 )
 """Verbs of the buttons whose answer may take the place of the message that they stand under, or be an aside. They say
@@ -54,6 +54,35 @@ class NotFetchedError(Exception):
         self.why = why
 
 
+@dataclass(frozen=True, slots=True)
+class Place:
+    """A channel or group, as its platform names it."""
+
+    address: str
+    title: str
+
+
+class NotReachedError(Exception):
+    """A channel or group cannot be set up by this person.
+
+    `unknown`: there is none such, or the bot is not in it. `no_place`: a person, not a channel or group. `not_admin`:
+    the person is no administrator there. `not_member`: the bot is not in it. `may_not_post`: the bot is, but may not
+    write. `unreachable`: the platform does not answer.
+    """
+
+    def __init__(
+        self, why: Literal["unknown", "no_place", "not_admin", "not_member", "may_not_post", "unreachable"]
+    ) -> None:
+        super().__init__(why)
+        self.why = why
+
+
+Reach = Callable[[str], Awaitable[Place]]
+"""Finds a channel or group that the sender administers, and where the bot may write, by its name, link or id.
+
+Raises NotReachedError.
+"""
+
 Fetch = Callable[[], Awaitable[str]]
 """Gets a file's text. Raises NotFetchedError."""
 
@@ -78,7 +107,8 @@ class Incoming:
     """One thing said in a chat: a text (in groups only commands), or the `action` of a Button that was pressed.
 
     `address`, `title` and `is_group` are the chat's, in the platform's own words. `file` fetches the file that came
-    along, if one did: only a command that wants it, and may have it, does so.
+    along, if one did: only a command that wants it, and may have it, does so. `reach` is there in a private chat from
+    which its person can set up a channel.
     """
 
     platform: PlatformName
@@ -89,3 +119,4 @@ class Incoming:
     text: str = ""
     action: str = ""
     file: Fetch | None = None
+    reach: Reach | None = None

@@ -65,7 +65,12 @@ async def settings(context: Context) -> Reply:
         return context.says("settings.unknown", name=name[:20], known=", ".join(SETTINGS))
     if value.strip() == "?":
         return _choices(context, name.lower(), setting)
+    quota = context.chat.quota
     try:
+        asked = setting.change(context.chat.preferences, value.strip())
+        if name.lower() == "cap" and quota.keep(asked) != asked:
+            back = Button(context.phrases("button.back"), "set:cap ?")
+            return replace(context.says("quota.papers", count=quota.papers), buttons=(back,))
         async with context.services.database.write() as connection:
             chat = await chats.set_preferences(
                 connection, context.chat.id, lambda preferences: setting.change(preferences, value.strip()), context.now

@@ -5,8 +5,9 @@ from datetime import datetime, timedelta
 import structlog
 
 from bot.commands.moving import TIME_TO_CONFIRM
+from bot.commands.subscribing import TIME_TO_UNDO
 from bot.config import Retention
-from bot.storage import budgets, changes, imports, outbox, rejections, updates_seen
+from bot.storage import broadcasts, budgets, changes, ended, imports, outbox, rejections, updates_seen
 from bot.storage.database import Database
 
 EVERY = timedelta(days=1)
@@ -15,6 +16,7 @@ UPDATES_COME_AGAIN = timedelta(days=2)
 CHANGES_KEPT = timedelta(days=30)
 """For so long a button that changed a subscription can be undone."""
 REJECTIONS_KEPT = timedelta(days=90)
+BROADCASTS_KEPT = timedelta(days=30)
 
 log = structlog.get_logger(__name__)
 
@@ -37,6 +39,8 @@ class Housekeeper:
                 await rejections.prune(connection, now - REJECTIONS_KEPT)
                 await changes.prune(connection, now - CHANGES_KEPT)
                 await imports.prune(connection, now - TIME_TO_CONFIRM)
+                await ended.prune(connection, now - TIME_TO_UNDO)
+                await broadcasts.prune(connection, now - BROADCASTS_KEPT)
             self._pruned_at = now
             if texts or scopes:
                 log.info("pruned", texts=texts, scopes=scopes)

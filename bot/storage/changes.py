@@ -1,4 +1,4 @@
-"""What a button changed in a chat's subscriptions, kept for a while so that it can be taken back."""
+"""What was left out of a chat's subscriptions by a button, kept for a while so that it can be taken back."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -10,16 +10,15 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from bot.chats import Chat, Subscription
 from bot.interests import Interest
 from bot.storage import chats
-from bot.storage.dialect import insert
 from bot.storage.tables import changes, subscriptions
 
 
 @dataclass(frozen=True, slots=True)
 class Change:
-    """A subscription as it was, and what became of its query; `after` is None where it was ended."""
+    """A subscription as it was, and what became of its query."""
 
     before: Subscription
-    after: Interest | None
+    after: Interest
 
 
 async def make(connection: AsyncConnection, chat: Chat, wanted: Sequence[Change], now: datetime) -> int:
@@ -30,21 +29,9 @@ async def make(connection: AsyncConnection, chat: Chat, wanted: Sequence[Change]
     row = subscriptions.c
     for each in wanted:
         mine = (row.chat_id == chat.id, row.id == each.before.id)
-        if each.after is None:
-            await connection.execute(sa.delete(subscriptions).where(*mine))
-        else:
-            await connection.execute(sa.update(subscriptions).where(*mine).values(query=str(each.after)))
+        await connection.execute(sa.update(subscriptions).where(*mine).values(query=str(each.after)))
     await chats.schedule(connection, chat.id, now)
-    before = [
-        {
-            "id": each.before.id,
-            "query": str(each.before.interest),
-            "since": each.before.since.isoformat(),
-            "made_at": each.before.made_at.isoformat(),
-            "after": str(each.after) if each.after else None,
-        }
-        for each in wanted
-    ]
+    before = [{"id": each.before.id, "query": str(each.before.interest), "after": str(each.after)} for each in wanted]
     kept = sa.insert(changes).values(chat_id=chat.id, before=before, at=now).returning(changes.c.id)
     return int((await connection.execute(kept)).scalar_one())
 
@@ -63,16 +50,8 @@ async def undo(connection: AsyncConnection, chat: Chat, number: int, now: dateti
     for each in before:
         if each["query"] in followed:
             continue
-        if each["after"] is None:
-            values = {name: datetime.fromisoformat(each[name]) for name in ("since", "made_at")}
-            again = insert(connection.dialect.name, subscriptions).values(
-                chat_id=chat.id, query=each["query"], **values
-            )
-            result = await connection.execute(again.on_conflict_do_nothing())
-        else:
-            same = (row.chat_id == chat.id, row.id == each["id"], row.query == each["after"])
-            result = await connection.execute(sa.update(subscriptions).where(*same).values(query=each["query"]))
-        if result.rowcount:
+        same = (row.chat_id == chat.id, row.id == each["id"], row.query == each["after"])
+        if (await connection.execute(sa.update(subscriptions).where(*same).values(query=each["query"]))).rowcount:
             restored.append(each["query"])
     await chats.schedule(connection, chat.id, now)
     return restored

@@ -8,7 +8,7 @@ from typing import Any
 import sqlalchemy as sa
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from bot.chats import Access, Chat, PlatformName, Preferences, Subscription, local_day, next_digest_at
+from bot.chats import Access, Chat, PlatformName, Preferences, Quota, Subscription, local_day, next_digest_at
 from bot.interests import Interest, stored_interest
 from bot.storage.dialect import insert
 from bot.storage.tables import changes, chats, digest_papers, digests, messages, operators, subscriptions
@@ -29,6 +29,8 @@ def chat_from(row: sa.Row[Any]) -> Chat:
         next_digest_at=row.next_digest_at,
         last_digest_day=row.last_digest_day,
         paused_until=row.paused_until,
+        quota=Quota(row.most_papers, row.most_subscriptions),
+        person_id=row.person_id,
     )
 
 
@@ -96,8 +98,11 @@ async def meet(
     access: Access,
     preferences: Preferences,
     now: datetime,
+    quota: Quota | None = None,
+    person_id: str | None = None,
 ) -> Chat:
     """The chat at this address, made with these beginnings when we meet it for the first time."""
+    quota = quota or Quota()
     values = {
         "platform": platform,
         "address": address,
@@ -105,7 +110,10 @@ async def meet(
         "is_group": is_group,
         "access": access,
         "created_at": now,
-        **_row(preferences),
+        "most_papers": quota.papers,
+        "most_subscriptions": quota.subscriptions,
+        "person_id": person_id,
+        **_row(quota.keep(preferences)),
     }
     await connection.execute(insert(connection.dialect.name, chats).values(values).on_conflict_do_nothing())
     chat = await find(connection, platform, address)
@@ -116,8 +124,9 @@ async def meet(
 async def set_preferences(
     connection: AsyncConnection, chat_id: int, change: Callable[[Preferences], Preferences], now: datetime
 ) -> Chat:
-    """Change how a chat is served, from how it is served at this instant; its next digest moves with it."""
-    preferences = change((await _one(connection, chat_id)).preferences)
+    """Change how a chat is served, from how it is served at this instant, within its quota; its next digest moves."""
+    chat = await _one(connection, chat_id)
+    preferences = chat.quota.keep(change(chat.preferences))
     await connection.execute(sa.update(chats).where(chats.c.id == chat_id).values(**_row(preferences)))
     return await schedule(connection, chat_id, now)
 
@@ -269,7 +278,15 @@ async def move(connection: AsyncConnection, chat: Chat, address: str, now: datet
     await connection.execute(
         sa.update(chats)
         .where(chats.c.id == known.id)
-        .values(access=current.access, next_digest_at=due, last_digest_day=last_day, paused_until=paused_until)
+        .values(
+            access=current.access,
+            next_digest_at=due,
+            last_digest_day=last_day,
+            paused_until=paused_until,
+            most_papers=current.quota.papers,
+            most_subscriptions=current.quota.subscriptions,
+            cap=current.quota.keep(known.preferences).cap,
+        )
     )
     await connection.execute(sa.delete(chats).where(chats.c.id == chat.id))
     return await schedule(connection, known.id, now)
@@ -277,7 +294,7 @@ async def move(connection: AsyncConnection, chat: Chat, address: str, now: datet
 
 async def due(connection: AsyncConnection, now: datetime, platforms: Collection[PlatformName]) -> list[int]:
     """The chats of these platforms whose digest is due, the longest waiting first."""
-    query = sa.select(chats.c.id).where(chats.c.next_digest_at <= now, _served(), chats.c.platform.in_(platforms))
+    query = sa.select(chats.c.id).where(chats.c.next_digest_at <= now, is_served(), chats.c.platform.in_(platforms))
     return list(await connection.scalars(query.order_by(chats.c.next_digest_at, chats.c.id)))
 
 
@@ -292,14 +309,15 @@ async def next_due_at(
 ) -> datetime | None:
     """When the next digest of any chat of these platforms is due; the next one `after` an instant."""
     query = sa.select(chats.c.next_digest_at).where(
-        chats.c.next_digest_at.is_not(None), _served(), chats.c.platform.in_(platforms)
+        chats.c.next_digest_at.is_not(None), is_served(), chats.c.platform.in_(platforms)
     )
     if after is not None:
         query = query.where(chats.c.next_digest_at > after)
     return (await connection.execute(query.order_by(chats.c.next_digest_at).limit(1))).scalar_one_or_none()
 
 
-def _served() -> sa.ColumnElement[bool]:
+def is_served() -> sa.ColumnElement[bool]:
+    """Whether a chat was let in and can be written to."""
     return sa.and_(chats.c.access == "allowed", chats.c.inactive_because.is_(None))
 
 
@@ -322,15 +340,6 @@ async def subscribe(
     return bool(result.rowcount)
 
 
-async def unsubscribe(connection: AsyncConnection, chat: Chat, interest: Interest, now: datetime) -> bool:
-    """End a subscription; False when the chat has none such."""
-    result = await connection.execute(
-        sa.delete(subscriptions).where(subscriptions.c.chat_id == chat.id, subscriptions.c.query == str(interest))
-    )
-    await schedule(connection, chat.id, now)
-    return bool(result.rowcount)
-
-
 async def subscriptions_of(connection: AsyncConnection, chat_id: int) -> list[Subscription]:
     """What a chat follows, oldest first."""
     return (await subscriptions_by_chat(connection, [chat_id])).get(chat_id, [])
@@ -349,7 +358,7 @@ async def subscriptions_by_chat(
     return found
 
 
-_INTERESTS = sa.select(subscriptions.c.query).join(chats).where(_served()).distinct()
+_INTERESTS = sa.select(subscriptions.c.query).join(chats).where(is_served()).distinct()
 
 
 async def interests(connection: AsyncConnection) -> set[Interest]:
@@ -364,13 +373,13 @@ async def followed_categories(connection: AsyncConnection) -> set[str]:
 
 async def anyone_reads_chinese(connection: AsyncConnection) -> bool:
     """Whether some served chat has Chinese among its languages."""
-    query = sa.select(sa.exists().where(_served(), chats.c.language != "en"))
+    query = sa.select(sa.exists().where(is_served(), chats.c.language != "en"))
     return bool((await connection.execute(query)).scalar_one())
 
 
 async def in_a_hurry(connection: AsyncConnection, now: datetime) -> list[Chat]:
     """The chats that want their digest as soon as it is complete, and for which it is not due yet."""
-    query = sa.select(chats).where(_served(), chats.c.asap, chats.c.next_digest_at > now)
+    query = sa.select(chats).where(is_served(), chats.c.asap, chats.c.next_digest_at > now)
     return [chat_from(row) for row in await connection.execute(query.order_by(chats.c.id))]
 
 

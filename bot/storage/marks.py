@@ -7,6 +7,8 @@ from bot.storage.dialect import insert
 from bot.storage.tables import marks
 
 RESTORED = "restored"
+ACCESS = "access"
+"""`open` or `closed`, since an operator chose; before that the configuration holds."""
 
 
 async def get(connection: AsyncConnection, name: str) -> str | None:

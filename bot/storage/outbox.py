@@ -61,12 +61,13 @@ def _message_from(number: int, key: str, part: int, *rest: Any) -> Message:
 
 @dataclass(frozen=True, slots=True)
 class Parcel:
-    """Rendered texts, by their numbers, that go to one chat in this order."""
+    """Rendered texts, by their numbers, that go to one chat in this order, `not_before` an instant if there is one."""
 
     chat_id: int
     digest_id: int | None
     key: str
     payload_ids: tuple[int, ...]
+    not_before: datetime | None = None
 
 
 async def put(
@@ -98,7 +99,7 @@ async def put_many(
             "payload_id": payload_id,
             "urgent": urgent,
             "state": "pending",
-            "not_before": now,
+            "not_before": parcel.not_before or now,
             "created_at": now,
         }
         for parcel in parcels

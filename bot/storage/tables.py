@@ -37,8 +37,9 @@ def _reference(target: str) -> sa.ForeignKey:
     return sa.ForeignKey(target, ondelete="CASCADE")
 
 
-# Idempotency keys are made of numbers, and what is under way remembers them: after a chat was forgotten its numbers
-# must not come again. SQLite gives the largest one anew without this; PostgreSQL never does.
+# Idempotency keys are made of numbers; what is under way, and every button, remembers them: after a chat was forgotten,
+# or a subscription ended, its number must not come again. SQLite gives the largest one anew without this; PostgreSQL
+# never does.
 _NEVER_TWICE: dict[str, Any] = {"sqlite_autoincrement": True}
 
 papers = sa.Table(
@@ -232,6 +233,9 @@ chats = sa.Table(
     sa.Column("created_at", Instant, nullable=False),
     sa.Column("paused_until", Instant),
     sa.Column("paging", sa.Text, nullable=False, server_default="messages"),
+    sa.Column("most_papers", sa.Integer),
+    sa.Column("most_subscriptions", sa.Integer),
+    sa.Column("person_id", sa.Text),
     sa.UniqueConstraint("platform", "address"),
     **_NEVER_TWICE,
 )
@@ -245,6 +249,19 @@ subscriptions = sa.Table(
     sa.Column("since", Instant, nullable=False),
     sa.Column("made_at", Instant),
     sa.UniqueConstraint("chat_id", "query"),
+    **_NEVER_TWICE,
+)
+
+# Subscriptions that were ended, for as long as that can be undone; `id` is the number that they had.
+ended_subscriptions = sa.Table(
+    "ended_subscriptions",
+    metadata,
+    sa.Column("id", sa.Integer, primary_key=True, autoincrement=False),
+    sa.Column("chat_id", sa.Integer, _reference("chats.id"), nullable=False, index=True),
+    sa.Column("query", sa.Text, nullable=False),
+    sa.Column("since", Instant, nullable=False),
+    sa.Column("made_at", Instant),
+    sa.Column("ended_at", Instant, nullable=False),
 )
 
 # What somebody wants to import, until they say yes.
@@ -381,6 +398,39 @@ operators = sa.Table(
     sa.Column("platform", sa.Text, primary_key=True),
     sa.Column("user_id", sa.Text, primary_key=True),
     sa.Column("chat_id", sa.Integer, _reference("chats.id"), nullable=False),
+)
+
+# Who gets nothing and is not answered: a `chat` by its address without a topic, a `person` by their id.
+bans = sa.Table(
+    "bans",
+    metadata,
+    sa.Column("platform", sa.Text, primary_key=True),
+    sa.Column("kind", sa.Text, primary_key=True),
+    sa.Column("name", sa.Text, primary_key=True),
+    sa.Column("at", Instant, nullable=False),
+    sa.Column("told", sa.Boolean, nullable=False),
+)
+
+# What an operator wants every chat to read. `through`: the number of the last chat for which it is in the outbox.
+broadcasts = sa.Table(
+    "broadcasts",
+    metadata,
+    sa.Column("id", sa.Integer, primary_key=True, autoincrement=True),
+    sa.Column("chat_id", sa.Integer, _reference("chats.id"), nullable=False, index=True),
+    sa.Column("text", sa.Text, nullable=False),
+    sa.Column("state", sa.Text, nullable=False),
+    sa.Column("at", Instant, nullable=False),
+    sa.Column("through", sa.Integer, nullable=False),
+    **_NEVER_TWICE,
+)
+
+# Private chats from which their person sets up a channel, until when.
+stand_ins = sa.Table(
+    "stand_ins",
+    metadata,
+    sa.Column("chat_id", sa.Integer, _reference("chats.id"), primary_key=True, autoincrement=False),
+    sa.Column("channel_id", sa.Integer, _reference("chats.id"), nullable=False, index=True),
+    sa.Column("until", Instant, nullable=False),
 )
 
 # The web chat's threads as a reader sees them: what was said on both sides.

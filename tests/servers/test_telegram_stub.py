@@ -6,7 +6,15 @@ from datetime import timedelta
 
 import httpx
 import pytest
-from telegram import Bot, BotCommand, ChatMember, InlineKeyboardButton, InlineKeyboardMarkup, Update
+from telegram import (
+    Bot,
+    BotCommand,
+    ChatMember,
+    ChatMemberAdministrator,
+    InlineKeyboardButton,
+    InlineKeyboardMarkup,
+    Update,
+)
 from telegram.error import (
     BadRequest,
     Conflict,
@@ -341,6 +349,25 @@ async def test_admins_members_and_chats_can_be_asked_for(stub: TelegramStub, bot
     await bot.leave_chat(GROUP)
     with pytest.raises(Forbidden):
         await bot.get_chat(GROUP)
+
+
+async def test_a_public_channel_is_found_by_its_name_and_shows_its_members_to_members_alone(
+    stub: TelegramStub, bot: Bot
+) -> None:
+    stub.add_chat(-200, "channel", "News", username="Paper_News")
+    assert (await bot.get_chat("@paper_news")).id == -200
+    member = await bot.get_chat_member("@paper_news", bot.id)
+    assert isinstance(member, ChatMemberAdministrator)
+    assert member.can_post_messages
+    stub.set_status(-200, bot.id, "left")
+    assert (await bot.get_chat("@Paper_News")).title == "News"
+    with pytest.raises(BadRequest, match="Member list is inaccessible"):
+        await bot.get_chat_member(-200, ADA)
+    stub.add_chat(-300, "channel", "Hidden")
+    stub.set_status(-300, bot.id, "left")
+    for wanted in (-300, "@nowhere"):
+        with pytest.raises(BadRequest, match="Chat not found"):
+            await bot.get_chat(wanted)
 
 
 async def test_commands_are_kept_by_scope_and_language(stub: TelegramStub, bot: Bot) -> None:

@@ -4,7 +4,7 @@ import asyncio
 import json
 from collections.abc import Awaitable, Callable, Iterable, Iterator, Sequence
 from contextlib import AbstractAsyncContextManager, nullcontext
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import partial
 from io import BytesIO
 from typing import Any, cast
@@ -40,7 +40,8 @@ log = structlog.get_logger(__name__)
 class SlashCommand:
     """A command as Discord's clients offer it. `argument` is the name of its one option, if it takes any.
 
-    One that has `file_english` takes an attachment besides, as its option `file`.
+    One that has `file_english` takes an attachment besides, as its option `file`. One that `is_private` is offered in
+    direct messages alone.
     """
 
     name: str
@@ -51,6 +52,7 @@ class SlashCommand:
     argument_chinese: str = ""
     file_english: str = ""
     file_chinese: str = ""
+    is_private: bool = field(default=False, kw_only=True)
 
 
 class DiscordUpdates(DiscordSender):
@@ -155,7 +157,7 @@ class DiscordUpdates(DiscordSender):
             name=command.name,
             description=locale_str(command.english, chinese=command.chinese),
             callback=callback,
-            allowed_contexts=app_commands.AppCommandContext(guild=True, dm_channel=True),
+            allowed_contexts=app_commands.AppCommandContext(guild=not command.is_private, dm_channel=True),
             allowed_installs=app_commands.AppInstallationType(guild=True),
         )
 
@@ -168,7 +170,7 @@ class DiscordUpdates(DiscordSender):
         self._answering.add(task)
         try:
             if await _acknowledged(interaction, thinking=not action):
-                reply = await self._answer(incoming(interaction, text, action, file))
+                reply = await self._answer(incoming(interaction, text, action, file, self._settings.admin_role))
                 is_aside = bool(action and reply and reply.is_aside)
                 takes_its_place = not action or (reply is not None and reply.in_place and not is_aside)
                 payloads = render(reply) if reply else []
@@ -308,12 +310,14 @@ class _Chinese(app_commands.Translator):
         return string.extras.get("chinese") if locale is discord.Locale.chinese else None
 
 
-def incoming(interaction: discord.Interaction, text: str = "", action: str = "", file: Fetch | None = None) -> Incoming:
-    """What somebody said or pressed. Administrators are those who may manage the server."""
+def incoming(
+    interaction: discord.Interaction, text: str = "", action: str = "", file: Fetch | None = None, admin_role: str = ""
+) -> Incoming:
+    """What somebody said or pressed. Administrators are those who may manage the server, or have the `admin_role`."""
     guild, user = interaction.guild, interaction.user
 
     async def manages_server() -> bool:
-        return interaction.permissions.manage_guild
+        return interaction.permissions.manage_guild or (isinstance(user, discord.Member) and has_role(user, admin_role))
 
     return Incoming(
         platform="discord",
@@ -330,6 +334,11 @@ def incoming(interaction: discord.Interaction, text: str = "", action: str = "",
         action=action,
         file=file,
     )
+
+
+def has_role(member: discord.Member, role: str) -> bool:
+    """Whether somebody has a role of this id or name. What an interaction tells of its sender is enough for that."""
+    return bool(role) and any(role in (str(each.id), each.name) for each in member.roles if not each.is_default())
 
 
 def may_write(place: Place) -> bool:

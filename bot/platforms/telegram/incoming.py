@@ -3,11 +3,16 @@
 import re
 from functools import partial
 
+import structlog
 from telegram import Bot, CallbackQuery, Chat, ChatMember, Message, Update, User
+from telegram.error import BadRequest, Forbidden
 
-from bot.commands.request import Fetch, Incoming, Sender, always
+from bot.commands.request import Fetch, Incoming, Reach, Sender, always
 from bot.platforms.telegram.files import fetch
+from bot.platforms.telegram.reach import origin_of, reach
 from bot.platforms.telegram.render import WORD_JOINER
+
+log = structlog.get_logger(__name__)
 
 _COMMAND = re.compile(r"(/\w+)(?:@(\w+))?(?!\S)")
 
@@ -15,7 +20,8 @@ _COMMAND = re.compile(r"(/\w+)(?:@(\w+))?(?!\S)")
 def incoming_of(update: Update, bot: Bot) -> Incoming | None:
     """What an update asks of us: a pressed button, a command, any text in a private chat; None for all the rest.
 
-    A command may stand under a document, or answer a message with one: then it brings that along.
+    A command may stand under a document, or answer a message with one: then it brings that along. A bare /channel that
+    answers a forwarded post means the channel that it comes from.
     """
     if update.callback_query:
         return _pressed(update.callback_query, bot)
@@ -30,7 +36,11 @@ def incoming_of(update: Update, bot: Bot) -> Incoming | None:
     answered = message.reply_to_message
     document = message.document or (answered.document if answered else None)
     file = partial(fetch, bot, document) if document and text.startswith("/") else None
-    return _incoming(message.chat, _topic(message), sender, text=text, file=file)
+    is_private = message.chat.type == Chat.PRIVATE
+    if is_private and text == "/channel" and (origin := origin_of(answered)):
+        text = f"/channel {origin}"
+    person = message.from_user if is_private else None
+    return _incoming(message.chat, _topic(message), sender, text=text, file=file, reach=_reach(bot, person))
 
 
 def _pressed(query: CallbackQuery, bot: Bot) -> Incoming | None:
@@ -38,11 +48,23 @@ def _pressed(query: CallbackQuery, bot: Bot) -> Incoming | None:
         return None
     topic = _topic(query.message) if isinstance(query.message, Message) else None
     chat = query.message.chat
-    return _incoming(chat, topic, _person(query.from_user, chat, bot), action=query.data)
+    reached = _reach(bot, query.from_user if chat.type == Chat.PRIVATE else None)
+    return _incoming(chat, topic, _person(query.from_user, chat, bot), action=query.data, reach=reached)
+
+
+def _reach(bot: Bot, person: User | None) -> Reach | None:
+    """From a private chat its person sets up channels."""
+    return partial(reach, bot, person.id) if person else None
 
 
 def _incoming(
-    chat: Chat, topic: int | None, sender: Sender, text: str = "", action: str = "", file: Fetch | None = None
+    chat: Chat,
+    topic: int | None,
+    sender: Sender,
+    text: str = "",
+    action: str = "",
+    file: Fetch | None = None,
+    reach: Reach | None = None,
 ) -> Incoming:
     return Incoming(
         platform="telegram",
@@ -53,6 +75,7 @@ def _incoming(
         text=text,
         action=action,
         file=file,
+        reach=reach,
     )
 
 
@@ -85,7 +108,12 @@ def _person(user: User, chat: Chat, bot: Bot) -> Sender:
 
 
 async def _is_admin(bot: Bot, chat_id: int, user_id: int) -> bool:
-    member = await bot.get_chat_member(chat_id, user_id)
+    try:
+        member = await bot.get_chat_member(chat_id, user_id)
+    except (BadRequest, Forbidden) as error:
+        # As where the bot is no administrator of a channel: then nobody is known there.
+        log.info("telegram.member_unknown", chat=chat_id, reason=error.message)
+        return False
     return member.status in (ChatMember.OWNER, ChatMember.ADMINISTRATOR)
 
 

@@ -75,6 +75,8 @@ class Guild:
     id: int
     name: str
     managers: dict[int, bool] = field(default_factory=dict)
+    roles: dict[int, str] = field(default_factory=dict)
+    holders: dict[int, set[int]] = field(default_factory=dict)
     everyone: int = MEMBER
     timed_out_until: str | None = None
 
@@ -185,6 +187,12 @@ class World(Stub):
         """A user joins a guild, or changes rank in it. Users who act in a guild are plain members of it."""
         self._guilds[guild_id].managers[user_id] = manage_guild
 
+    def add_role(self, guild_id: int, role_id: int, name: str, *holders: int) -> None:
+        """A role that grants nothing, and who has it."""
+        guild = self._guilds[guild_id]
+        guild.roles[role_id] = name
+        guild.holders[role_id] = set(holders)
+
     def dm(self, user_id: int) -> int:
         """The id of the bot's direct channel with the user, opened if need be."""
         for channel in self._channels.values():
@@ -229,12 +237,14 @@ class World(Stub):
         }
 
     def _member_json(self, guild_id: int, user_id: int) -> Json:
-        manager = self._guilds[guild_id].managers.get(user_id)
+        guild = self._guilds[guild_id]
+        held = [guild_id + 1] if guild.managers.get(user_id) else []
+        held += [role for role, holders in guild.holders.items() if user_id in holders]
         return {
             "user": self._user_json(user_id),
             "nick": None,
             "avatar": None,
-            "roles": [str(guild_id + 1)] if manager else [],
+            "roles": [str(role) for role in held],
             "joined_at": "2024-01-01T00:00:00+00:00",
             "premium_since": None,
             "deaf": False,
@@ -278,6 +288,7 @@ class World(Stub):
             "roles": [
                 self._role_json(guild_id, "@everyone", self._guilds[guild_id].everyone, 0),
                 self._role_json(guild_id + 1, "Managers", MANAGE_GUILD, 1),
+                *(self._role_json(role, name, 0, 2) for role, name in self._guilds[guild_id].roles.items()),
             ],
             "members": [self._member_json(guild_id, self.application_id)],
             "channels": [self._channel_json(each.id) for each in inside if each.type not in THREADS],

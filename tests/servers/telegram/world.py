@@ -4,7 +4,7 @@ import time
 from collections import Counter, defaultdict
 from collections.abc import Collection
 from dataclasses import dataclass
-from typing import Literal
+from typing import Any, Literal, cast
 
 from ..stub import Now
 from .faults import BLOCKED, KICKED, NOT_A_MEMBER
@@ -19,6 +19,7 @@ _ADMIN_RIGHTS = (
     *("can_manage_chat", "can_delete_messages", "can_manage_video_chats", "can_restrict_members", "can_change_info"),
     *("can_invite_users", "can_post_stories", "can_edit_stories", "can_delete_stories", "can_pin_messages"),
 )
+_CHANNEL_RIGHTS = ("can_post_messages", "can_edit_messages")
 _MEMBER_RIGHTS = (
     *("can_change_info", "can_invite_users", "can_pin_messages", "can_send_messages", "can_send_polls"),
     *("can_send_other_messages", "can_add_web_page_previews", "can_manage_topics", "can_send_audios"),
@@ -35,6 +36,7 @@ _MEMBER_FACTS: dict[Status, Json] = {
     "kicked": {"until_date": 0},
 }
 _ANONYMOUS_ADMIN = {"id": 1087968824, "is_bot": True, "first_name": "Group", "username": "GroupAnonymousBot"}
+_TELEGRAM = {"id": 777000, "is_bot": False, "first_name": "Telegram"}
 _CHANNEL_SENDER = {"id": 136817688, "is_bot": True, "first_name": "Channel", "username": "Channel_Bot"}
 
 
@@ -88,6 +90,7 @@ class World(Updates):
         self._users: dict[int, Json] = {}
         self._topics: defaultdict[int, set[int]] = defaultdict(set)
         self._statuses: dict[tuple[int, int], Status] = {}
+        self._rights: dict[tuple[int, int], Json] = {}
         self._shut: dict[int, str] = {}
         self._last_ids: Counter[int] = Counter()
         self._history: dict[tuple[int, int], Json] = {}
@@ -101,9 +104,14 @@ class World(Updates):
         type: ChatType = "private",  # noqa: A002 - the Bot API's own word
         title: str = "A chat",
         topics: Collection[int] = (),
+        username: str = "",
     ) -> None:
-        """Let the bot into a chat. Only the named forum topics exist, and those that somebody writes in later."""
+        """Let the bot into a chat. Only the named forum topics exist, and those that somebody writes in later.
+
+        With a username it is public. Into a channel bots come as administrators alone: https://telegram.org/faq_channels
+        """
         named = {"first_name": title} if type == "private" else {"title": title}
+        named |= {"username": username} if username else {}
         forum = {"is_forum": True} if topics else {}
         self._chats[chat_id] = {"id": chat_id, "type": type} | named | forum
         if topics:
@@ -120,6 +128,11 @@ class World(Updates):
     def set_admin(self, chat_id: int, user_id: int) -> None:
         self._statuses[chat_id, user_id] = "administrator"
 
+    def set_status(self, chat_id: int, user_id: int, status: Status, **rights: bool) -> None:
+        """What somebody, or the bot, is in a chat, with rights other than usual ones. Nobody is told of it."""
+        self._statuses[chat_id, user_id] = status
+        self._rights[chat_id, user_id] = dict(rights)
+
     def say(
         self,
         chat_id: int,
@@ -130,10 +143,13 @@ class World(Updates):
         thread: int | None = None,
         document: bytes | None = None,
         answers: int | None = None,
+        forwarded_from: int | None = None,
+        is_automatic: bool = False,
     ) -> int:
         """Somebody writes; returns the update id. In a channel it is a post. `sender_chat` writes on behalf of a chat,
         which is an anonymous admin when it is the group itself. The user's private chat begins with the first word.
-        With a `document` the text is its caption. `answers`: the message that this is a reply to.
+        With a `document` the text is its caption. `answers`: the message that this is a reply to. `forwarded_from`: the
+        channel whose post it is; `is_automatic`: as Telegram forwards a channel's posts into its discussion group.
         """
         if chat_id == user_id and chat_id not in self._chats:
             self.add_chat(chat_id, "private", self._users[user_id]["first_name"])
@@ -144,8 +160,14 @@ class World(Updates):
             self._history[chat_id, message["message_id"]] = message
         if answers is not None:
             message["reply_to_message"] = self._history[chat_id, answers]
+        if forwarded_from is not None:
+            origin = {"type": "channel", "date": int(self.now()), "chat": self._chats[forwarded_from], "message_id": 1}
+            message["forward_origin"] = origin
         if thread is not None:
             self._topics[chat_id].add(thread)
+        if is_automatic and forwarded_from is not None:
+            linked = {"from": _TELEGRAM, "sender_chat": self._chats[forwarded_from], "is_automatic_forward": True}
+            return self._push("message", message | linked)
         if message["chat"]["type"] == "channel":
             return self._push("channel_post", message | {"sender_chat": message["chat"]})
         if sender_chat is None:
@@ -201,12 +223,21 @@ class World(Updates):
         return self._push("my_chat_member", change | members)
 
     def _chat(self, params: Json) -> Json:
-        chat_id = params.get("chat_id")
+        chat_id = self._id_of(params.get("chat_id"))
         if chat_id not in self._chats:
             raise bad("chat not found" if chat_id else "chat_id is empty")
         if chat_id in self._shut:
             raise Refused(403, self._shut[chat_id])
+        is_outside = self._statuses.get((chat_id, self.me["id"])) in ("left", "kicked")
+        if is_outside and "username" not in self._chats[chat_id]:
+            raise bad("chat not found")
         return self._chats[chat_id]
+
+    def _id_of(self, wanted: Any) -> Any:
+        """A chat is named by its id, or where it is public by its @username, in any case."""
+        named = str(wanted).lower()
+        ids = (each["id"] for each in self._chats.values() if f"@{each.get('username', '')}".lower() == named)
+        return next(ids, wanted) if named.startswith("@") else wanted
 
     def _member(self, user: Json, status: Status) -> Json:
         return {"user": user, "status": status} | _MEMBER_FACTS[status]
@@ -225,11 +256,18 @@ class World(Updates):
         return self._chat(params) | full
 
     async def _get_chat_member(self, params: Json) -> Json:
-        user_id = params.get("user_id", 0)
+        chat, user_id = self._chat(params), params.get("user_id", 0)
         user = self.me if user_id == self.me["id"] else self._users.get(user_id)
         if user is None:
             raise bad("user not found")
-        return self._member(user, self._statuses.get((params["chat_id"], user_id), "member"))
+        is_channel, usual = chat["type"] == "channel", "member"
+        if is_channel and user is self.me:
+            usual = "administrator"
+        if self._statuses.get((chat["id"], self.me["id"])) in ("left", "kicked") and is_channel:
+            raise bad("member list is inaccessible")
+        status = self._statuses.get((chat["id"], user_id), cast("Status", usual))
+        channel_rights = dict.fromkeys(_CHANNEL_RIGHTS, True) if is_channel and status == "administrator" else {}
+        return self._member(user, status) | channel_rights | self._rights.get((chat["id"], user_id), {})
 
     async def _get_chat_administrators(self, params: Json) -> list[Json]:
         chat = self._chat(params)

@@ -1,0 +1,66 @@
+"""Broadcasting: an operator shows a text to every chat, after seeing how it looks and how far it goes."""
+
+from datetime import timedelta
+
+import structlog
+
+from bot.cards.reply import Button, Reply
+from bot.commands.access import by_whom
+from bot.commands.context import Context
+from bot.storage import broadcasts
+
+TIME_TO_CONFIRM = timedelta(hours=1)
+"""For so long a preview waits for its Send."""
+
+_LONGEST_NUMBER = 9
+
+log = structlog.get_logger(__name__)
+
+
+async def preview(context: Context) -> Reply:
+    """How the text looks, and to how many chats it would go. Nothing is sent yet."""
+    services, phrases = context.services, context.phrases
+    text = context.argument.replace("\0", "").strip()
+    if not text:
+        back = Button(phrases("button.back"), "admin:")
+        return Reply(phrases("admin.broadcast_how"), title=phrases("button.broadcast"), buttons=(back,))
+    async with services.database.write() as connection:
+        everyone, paused = await broadcasts.count(connection, list(services.renders), context.now)
+        number = await broadcasts.ask(connection, context.chat.id, text, context.now)
+    about = [phrases("admin.broadcast_to", count=everyone)]
+    if paused:
+        about.append(phrases("admin.broadcast_paused", count=paused))
+    return Reply(
+        text,
+        footer=" ".join(about),
+        buttons=(
+            Button(phrases("button.send"), f"admin:send {number}"),
+            Button(phrases("button.cancel"), f"admin:leave {number}"),
+        ),
+    )
+
+
+async def send(context: Context) -> Reply:
+    """Send it to all of them, once."""
+    if not await _decide(context, send=True):
+        return context.says("admin.broadcast_decided")
+    log.warning("admin.broadcast", broadcast=context.argument, by=by_whom(context))
+    context.services.scheduler.wake("broadcast")
+    return context.says("admin.broadcast_sent")
+
+
+async def leave(context: Context) -> Reply:
+    """Do not send it."""
+    decided = await _decide(context, send=False)
+    if decided:
+        log.info("admin.broadcast_left", broadcast=context.argument, by=by_whom(context))
+    return context.says("admin.broadcast_left" if decided else "admin.broadcast_decided")
+
+
+async def _decide(context: Context, *, send: bool) -> bool:
+    written = context.argument
+    if not (written.isascii() and written.isdecimal()):
+        return False
+    number, since = int(written[:_LONGEST_NUMBER]), context.now - TIME_TO_CONFIRM
+    async with context.services.database.write() as connection:
+        return await broadcasts.decide(connection, number, context.chat.id, since, send=send)

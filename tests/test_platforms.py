@@ -19,6 +19,8 @@ from tests.servers.discord import DiscordStub
 from tests.servers.telegram import Message, TelegramStub
 
 ADA, STRANGER = 71, 72
+EPHEMERAL = 64
+TOLD = "answerCallbackQuery"
 GUILD, CHANNEL = 1_100_000_000_000_000_081, 1_100_000_000_000_000_082
 
 
@@ -42,6 +44,20 @@ class World:
         seen = len(self.telegram.messages)
         self.telegram.say(chat, chat, text)
         return await self.telegram_gets(chat, expected, seen)
+
+    async def telegram_tells(self, expected: str) -> None:
+        """Somebody who pressed a button is told so above the chat."""
+        async with asyncio.timeout(20):
+            while not any(
+                expected in call.params.get("text", "") for call in self.telegram.calls if call.method == TOLD
+            ):
+                await asyncio.sleep(0.05)
+
+    async def telegram_turns(self, message: Message, expected: str) -> None:
+        """A message becomes another in its place."""
+        async with asyncio.timeout(20):
+            while expected not in self.telegram.shown[message.chat_id, message.message_id].text:
+                await asyncio.sleep(0.05)
 
     async def telegram_gets(self, chat: int, expected: str, seen: int = 0) -> Message:
         return await self.telegram.wait_for(
@@ -122,9 +138,8 @@ async def test_an_operator_claims_the_bot_lets_others_in_and_everybody_reads(wor
 
     # What is worth coming back to is found, saved and taken along as a file.
     await world.telegram_says(ADA, "/search paper", "Found: paper")
-    seen = len(world.telegram.messages)
     world.telegram.press(digest.message_id, ADA, ADA, "save:2603.00002")
-    await world.telegram_gets(ADA, "• Paper 2 · 2603.00002", seen)
+    await world.telegram_tells("• Paper 2 · 2603.00002")
     await world.telegram_says(ADA, "/saved export bibtex", "The paper that you saved.")
     async with asyncio.timeout(20):
         while not world.telegram.documents:
@@ -132,6 +147,22 @@ async def test_an_operator_claims_the_bot_lets_others_in_and_everybody_reads(wor
     (document,) = world.telegram.documents
     assert (document.chat_id, document.name) == (ADA, "saved.bib")
     assert b"title = {Paper 2}" in document.content
+
+    # What is seldom wanted stands behind three dots, and is done in a small message of its own.
+    seen = len(world.telegram.messages)
+    world.telegram.press(digest.message_id, ADA, ADA, "card:2603.00001")
+    menu = await world.telegram_gets(ADA, "Paper 1", seen)
+    world.telegram.press(menu.message_id, ADA, ADA, "vote:2603.00001 up")
+    await world.telegram_tells("👍")
+    world.telegram.press(menu.message_id, ADA, ADA, "hide:2603.00001 here")
+    await world.telegram_turns(menu, "Hide what?")
+    ((_, drop),) = world.telegram.shown[ADA, menu.message_id].buttons[-1]
+    world.telegram.press(menu.message_id, ADA, ADA, drop)
+    await world.telegram_turns(menu, "No longer following cs.")
+    (((_, undo),),) = world.telegram.shown[ADA, menu.message_id].buttons
+    world.telegram.press(menu.message_id, ADA, ADA, undo)
+    await world.telegram_turns(menu, "Followed again as before")
+    await world.telegram_says(ADA, "/subscriptions", "• cs.")
 
 
 async def test_a_discord_server_is_let_in_subscribes_and_reads(world: World) -> None:
@@ -159,6 +190,18 @@ async def test_a_discord_server_is_let_in_subscribes_and_reads(world: World) -> 
     digest = next(message for message in world.discord.messages if message.embeds)
     urls = [embed["url"] for embed in digest.embeds if "url" in embed]
     assert urls == [f"https://arxiv.org/abs/2603.0000{n}" for n in (1, 2, 3)]
+
+    # What is behind three dots is shown to who asks, alone; only who manages the server hides anything.
+    asked = world.discord.press(digest.message_id, STRANGER, "card:2603.00001")
+    menu = await world.discord.reply_to(asked, timeout=20)
+    assert menu["flags"] == EPHEMERAL
+    for action, told in (
+        ("vote:2603.00001 down", "👎 for this summary"),
+        ("hide:2603.00001 here", "Only administrators"),
+    ):
+        answer = await world.discord.reply_to(world.discord.press(int(menu["id"]), STRANGER, action), timeout=20)
+        assert told in answer["content"]
+        assert (answer["flags"], answer["id"] != menu["id"]) == (EPHEMERAL, True)
 
     # Anybody saves for themselves.
     await world.discord.reply_to(world.discord.command(CHANNEL, STRANGER, "save", {"paper": "2603.00003"}))

@@ -9,7 +9,7 @@ import pytest
 from bot.clock import WallClock
 from bot.config import Retention
 from bot.jobs.housekeeping import REJECTIONS_KEPT, Housekeeper
-from bot.storage import rejections, spending, summaries
+from bot.storage import rejections, spending, summaries, votes
 from bot.storage.database import Database
 from bot.storage.rejections import LONGEST_REPLY, Rejection
 from bot.storage.spending import Spent
@@ -101,10 +101,11 @@ async def test_an_operator_sees_who_wrote_the_summaries_and_what_it_cost(
         written = Summary(PAPER.id, 1, "We ask.", (), Provenance("model", "1", MONDAY, "toy"))
         await summaries.add(connection, [written])
         await spending.add(connection, WallClock().now().date(), "toy", Spent(3, 1_000_000, 250_000))
+        await votes.cast(connection, "web", "ada", PAPER.id, -1, written.provenance, MONDAY)
     shown = await terminal.runs("summaries")
     assert shown.code == 0, shown.err
     lines = [line.split() for line in shown.out.splitlines()]
-    assert ["model", "toy", "1"] in lines
+    assert ["model", "toy", "1", "0", "1"] in lines, "one summary, which one person did not like"
     assert [str(WallClock().now().date()), "toy", "3", "1000000", "250000", "1.5000"] in lines
 
 

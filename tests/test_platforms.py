@@ -133,6 +133,17 @@ async def test_an_operator_claims_the_bot_lets_others_in_and_everybody_reads(wor
     assert (document.chat_id, document.name) == (ADA, "saved.bib")
     assert b"title = {Paper 2}" in document.content
 
+    # What the operator has to say reaches everybody, once.
+    preview = await world.telegram_says(ADA, "/admin broadcast The bot moves tomorrow.", "So it looks.")
+    ((_, send), *_) = [button for row in preview.buttons for button in row]
+    for _ in range(2):
+        world.telegram.press(preview.message_id, ADA, ADA, send)
+    await world.telegram_gets(STRANGER, "The bot moves tomorrow.")
+    async with asyncio.timeout(20):
+        while "On its way" not in world.telegram.shown[ADA, preview.message_id].text:
+            await asyncio.sleep(0.05)
+    assert sum(message.chat_id == STRANGER and "tomorrow" in message.text for message in world.telegram.messages) == 1
+
 
 async def test_a_discord_server_is_let_in_subscribes_and_reads(world: World) -> None:
     waiting = await world.discord.reply_to(world.discord.command(CHANNEL, ADA, "start", {}))

@@ -161,8 +161,19 @@ async def test_an_operator_claims_the_bot_lets_others_in_and_everybody_reads(wor
     await world.telegram_turns(menu, "No longer following cs.")
     (((_, undo),),) = world.telegram.shown[ADA, menu.message_id].buttons
     world.telegram.press(menu.message_id, ADA, ADA, undo)
-    await world.telegram_turns(menu, "Followed again as before")
-    await world.telegram_says(ADA, "/subscriptions", "• cs.")
+    await world.telegram_turns(menu, "again, as before")
+    await world.telegram_says(ADA, "/subscriptions", "1. cs.")
+
+    # What the operator has to say reaches everybody, once.
+    preview = await world.telegram_says(ADA, "/admin broadcast The bot moves tomorrow.", "So it looks.")
+    ((_, send), *_) = [button for row in preview.buttons for button in row]
+    for _ in range(2):
+        world.telegram.press(preview.message_id, ADA, ADA, send)
+    await world.telegram_gets(STRANGER, "The bot moves tomorrow.")
+    async with asyncio.timeout(20):
+        while "On its way" not in world.telegram.shown[ADA, preview.message_id].text:
+            await asyncio.sleep(0.05)
+    assert sum(message.chat_id == STRANGER and "tomorrow" in message.text for message in world.telegram.messages) == 1
 
 
 async def test_a_discord_server_is_let_in_subscribes_and_reads(world: World) -> None:

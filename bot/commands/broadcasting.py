@@ -41,26 +41,28 @@ async def preview(context: Context) -> Reply:
 
 
 async def send(context: Context) -> Reply:
-    """Send it to all of them, once."""
-    if not await _decide(context, send=True):
-        return context.says("admin.broadcast_decided")
-    log.warning("admin.broadcast", broadcast=context.argument, by=by_whom(context))
-    context.services.scheduler.wake("broadcast")
-    return context.says("admin.broadcast_sent")
+    """Send it to all of them, once; pressed again, it says so again."""
+    number = _number(context.argument)
+    async with context.services.database.write() as connection:
+        is_new = await broadcasts.decide(connection, number, context.chat.id, context.now - TIME_TO_CONFIRM, send=True)
+        state = await broadcasts.state_of(connection, number, context.chat.id)
+    if is_new:
+        log.warning("admin.broadcast", broadcast=number, by=by_whom(context))
+        context.services.scheduler.wake("broadcast")
+    return context.says("admin.broadcast_sent" if state in ("sending", "sent") else "admin.broadcast_decided")
 
 
 async def leave(context: Context) -> Reply:
     """Do not send it."""
-    decided = await _decide(context, send=False)
+    number = _number(context.argument)
+    async with context.services.database.write() as connection:
+        since = context.now - TIME_TO_CONFIRM
+        decided = await broadcasts.decide(connection, number, context.chat.id, since, send=False)
     if decided:
-        log.info("admin.broadcast_left", broadcast=context.argument, by=by_whom(context))
+        log.info("admin.broadcast_left", broadcast=number, by=by_whom(context))
     return context.says("admin.broadcast_left" if decided else "admin.broadcast_decided")
 
 
-async def _decide(context: Context, *, send: bool) -> bool:
-    written = context.argument
-    if not (written.isascii() and written.isdecimal()):
-        return False
-    number, since = int(written[:_LONGEST_NUMBER]), context.now - TIME_TO_CONFIRM
-    async with context.services.database.write() as connection:
-        return await broadcasts.decide(connection, number, context.chat.id, since, send=send)
+def _number(text: str) -> int:
+    """A broadcast's number; 0, which none has, for anything else."""
+    return int(text) if text.isascii() and text.isdecimal() and len(text) <= _LONGEST_NUMBER else 0

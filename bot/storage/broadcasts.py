@@ -45,6 +45,12 @@ async def decide(connection: AsyncConnection, number: int, chat_id: int, asked_s
     return bool((await connection.execute(statement)).rowcount)
 
 
+async def state_of(connection: AsyncConnection, number: int, chat_id: int) -> str | None:
+    """What became of one that an operator in this chat asked for."""
+    query = sa.select(broadcasts.c.state).where(broadcasts.c.id == number, broadcasts.c.chat_id == chat_id)
+    return (await connection.execute(query)).scalar_one_or_none()
+
+
 async def sending(connection: AsyncConnection) -> Broadcast | None:
     """The oldest one that is not in the outbox for everybody yet."""
     query = sa.select(broadcasts).where(broadcasts.c.state == "sending").order_by(broadcasts.c.id).limit(1)

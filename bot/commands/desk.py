@@ -12,6 +12,7 @@ from bot.chats import Chat
 from bot.commands import (
     access,
     forgetting,
+    instant,
     moving,
     pausing,
     previewing,
@@ -67,6 +68,7 @@ COMMANDS = (
     Command("subscribe", subscribing.subscribe, Permission.ADMIN, takes="query"),
     Command("unsubscribe", subscribing.unsubscribe, Permission.ADMIN, takes="query", free_to_read=True),
     Command("subscriptions", subscribing.subscriptions),
+    Command("alert", instant.alert, Permission.ADMIN, takes="alert", free_to_read=True),
     Command("preview", previewing.preview, takes="query"),
     Command("topics", queries.list_topics),
     Command("digest", reading.digest),
@@ -96,6 +98,7 @@ ACTIONS = (
     Command("find", searching.turn),
     Command("anew", reading.anew, Permission.ADMIN),
     Command("subscribe", subscribing.subscribe, Permission.ADMIN),
+    Command("alert", instant.pressed, Permission.ADMIN),
     Command("set", settings.pressed, Permission.ADMIN),
     Command("return", returning.choose, Permission.ADMIN),
     Command("export", moving.export),

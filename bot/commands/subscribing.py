@@ -1,12 +1,15 @@
 """/subscribe, /unsubscribe, /subscriptions: what a chat follows."""
 
-from bot.cards.reply import Reply
-from bot.chats import MOST_SUBSCRIPTIONS
+from bot.cards.reply import Button, Reply
+from bot.chats import MOST_SUBSCRIPTIONS, Subscription
 from bot.commands.context import Context
 from bot.commands.previewing import look_back
 from bot.commands.queries import expected, meaning, mend, named, where
 from bot.interests import BadQuery, Interest, parse_interest
 from bot.storage import chats
+
+_BELLS = 20
+"""Subscriptions that have one; those beyond are named: `/alert 21`."""
 
 
 async def subscribe(context: Context) -> Reply:
@@ -21,6 +24,7 @@ async def subscribe(context: Context) -> Reply:
         if len(followed) >= MOST_SUBSCRIPTIONS:
             return context.says("subscribe.too_many", count=MOST_SUBSCRIPTIONS)
         fresh = await chats.subscribe(connection, context.chat, interest, context.now)
+        followed = await chats.subscriptions_of(connection, context.chat.id)
         chat = await chats.get(connection, context.chat.id)
         categories = await chats.looked_at(connection, [interest], services.settings.arxiv.default_categories)
     assert chat is not None
@@ -34,7 +38,10 @@ async def subscribe(context: Context) -> Reply:
         *expected(recently.a_day, phrases),
         phrases("subscribe.next", next=context.local(chat.next_digest_at)),
     ]
-    return Reply("\n".join(lines))
+    own = next(each for each in followed if each.interest == interest)
+    if own.alerts_since is not None:
+        return Reply("\n".join([*lines, phrases("subscribe.alerts")]))
+    return Reply("\n".join(lines), buttons=(Button(phrases("button.alert_on"), f"alert:on {own.id}"),))
 
 
 async def unsubscribe(context: Context) -> Reply:
@@ -56,15 +63,25 @@ async def _not_followed(context: Context, interest: Interest) -> Reply:
 
 
 async def subscriptions(context: Context) -> Reply:
-    """What the chat follows, one a line."""
+    """What the chat follows, one a line; a bell for each, which has its papers come at once, or no longer."""
     async with context.services.database.read() as connection:
         followed = await chats.subscriptions_of(connection, context.chat.id)
     if not followed:
         return context.says("subscriptions.none")
+    phrases = context.phrases
     lines = []
-    for each in followed:
-        names = meaning(each.interest, context.phrases)
-        lines.append(f"• {each.interest} · {names}" if names else f"• {each.interest}")
+    for number, each in enumerate(followed, start=1):
+        at_once = phrases("subscriptions.at_once") if each.alerts_since is not None else ""
+        said = filter(None, [str(each.interest), meaning(each.interest, phrases), at_once])
+        lines.append(f"{number}. {' · '.join(said)}")
     return Reply(
-        "\n".join([*lines, "", context.phrases("subscriptions.how")]), title=context.phrases("subscriptions.title")
+        "\n".join([*lines, "", phrases("subscriptions.how"), phrases("subscriptions.alerts")]),
+        title=phrases("subscriptions.title"),
+        buttons=tuple(_bell(number, each) for number, each in enumerate(followed[:_BELLS], start=1)),
     )
+
+
+def _bell(number: int, each: Subscription) -> Button:
+    if each.alerts_since is None:
+        return Button(f"🔔 {number}", f"alert:on {each.id} list")
+    return Button(f"🔕 {number}", f"alert:off {each.id} list")

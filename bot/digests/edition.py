@@ -4,7 +4,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date
 
-from bot.cards.reply import Button, Reply, badges_of, card_of, formed
+from bot.cards.reply import Button, Reply, badges_of, card_of, formed, shortened
 from bot.chats import Format, Language, PlatformName, languages
 from bot.digests.choose import Choice
 from bot.locales import Phrases, format_date, phrases_of
@@ -13,6 +13,7 @@ from bot.storage.digests import Occasion
 from bot.summary import Summary
 
 _DAYS_NAMED = 4
+_QUERY_SHOWN = 80
 
 
 @dataclass(frozen=True, slots=True)
@@ -21,6 +22,7 @@ class Edition:
 
     `day` is the chats' own; `latest_day`: the last announcement day among what matched; `late_days`: of what came late.
     `note`: what to say where there are no papers. `awaits_chinese`: the machine that would translate is not there yet.
+    `queries`: of an alert, what found its papers.
     """
 
     platform: PlatformName
@@ -33,6 +35,7 @@ class Edition:
     format: Format = "cards"
     note: str = ""
     awaits_chinese: bool = False
+    queries: tuple[str, ...] = ()
 
     @property
     def is_empty(self) -> bool:
@@ -74,8 +77,13 @@ def _more_button(held: Sequence[PaperId], phrases: Phrases) -> tuple[Button, ...
 
 def _receipt(edition: Edition, written: Iterable[Summary], phrases: Phrases) -> str:
     receipt = edition.choice.receipt
+    if edition.occasion == "alert" and receipt.held:
+        key = "digest.receipt.alert.rest"
+    else:
+        key = {"more": "digest.receipt.more", "alert": "digest.receipt.alert"}.get(edition.occasion, "digest.receipt")
     return phrases(
-        "digest.receipt.more" if edition.occasion == "more" else "digest.receipt",
+        key,
+        count=receipt.held,
         announced=receipt.announced,
         matched=receipt.matched,
         shown=receipt.shown,
@@ -92,6 +100,10 @@ def _engines(language: Language, written: Iterable[Summary], phrases: Phrases) -
 
 
 def _title(edition: Edition, phrases: Phrases, *, sample: bool) -> str:
+    if edition.queries:
+        query, others = shortened(edition.queries[0], _QUERY_SHOWN), len(edition.queries) - 1
+        key = "digest.title.alert.several" if others else "digest.title.alert"
+        return phrases(key, query=query, count=others)
     day = format_date(edition.day, "EEE d MMM y" if phrases.name == "en" else "y年M月d日 EEE", locale=phrases.babel)
     return phrases("digest.title.sample" if sample else f"digest.title.{edition.occasion}", day=day)
 

@@ -6,13 +6,15 @@ import structlog
 
 from bot.commands.moving import TIME_TO_CONFIRM
 from bot.config import Retention
-from bot.storage import budgets, imports, outbox, rejections, updates_seen
+from bot.storage import budgets, imports, outbox, rejections, replacements, updates_seen
 from bot.storage.database import Database
 
 EVERY = timedelta(days=1)
 UPDATES_COME_AGAIN = timedelta(days=2)
 """Telegram keeps updates for a day: https://core.telegram.org/bots/api#getting-updates"""
 REJECTIONS_KEPT = timedelta(days=90)
+REPLACEMENTS_KEPT = timedelta(days=90)
+"""Longer than any digest looks back."""
 
 log = structlog.get_logger(__name__)
 
@@ -34,6 +36,7 @@ class Housekeeper:
                 await updates_seen.prune(connection, now - UPDATES_COME_AGAIN)
                 await rejections.prune(connection, now - REJECTIONS_KEPT)
                 await imports.prune(connection, now - TIME_TO_CONFIRM)
+                await replacements.prune(connection, now - REPLACEMENTS_KEPT)
             self._pruned_at = now
             if texts or scopes:
                 log.info("pruned", texts=texts, scopes=scopes)

@@ -11,7 +11,10 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from bot.chats import Access, Chat, PlatformName, Preferences, Subscription, local_day, next_digest_at
 from bot.interests import Interest, stored_interest
 from bot.storage.dialect import insert
-from bot.storage.tables import chats, digest_papers, digests, messages, operators, subscriptions
+from bot.storage.tables import chats, digest_papers, digests, messages, operators, subscriptions, told_versions
+
+_NO_ALERT = {"alert_at": None, "alert_from": None}
+"""Whatever keeps a chat from being written to for a while leaves what would have come at once to its next digest."""
 
 
 def chat_from(row: sa.Row[Any]) -> Chat:
@@ -44,6 +47,7 @@ def _preferences_from(row: sa.Row[Any]) -> Preferences:
         format=row.format,
         cross_lists=row.cross_lists,
         quiet_note=row.quiet_note,
+        replacements=row.replacements,
     )
 
 
@@ -61,6 +65,7 @@ def _row(preferences: Preferences) -> dict[str, Any]:
         "format": preferences.format,
         "cross_lists": preferences.cross_lists,
         "quiet_note": preferences.quiet_note,
+        "replacements": preferences.replacements,
     }
 
 
@@ -125,7 +130,7 @@ async def pause(connection: AsyncConnection, chat_id: int, until: datetime | Non
 
     What the chat follows is gathered all the while, and the first digest afterwards has it all.
     """
-    await connection.execute(sa.update(chats).where(chats.c.id == chat_id).values(paused_until=until))
+    await connection.execute(sa.update(chats).where(chats.c.id == chat_id).values(paused_until=until, **_NO_ALERT))
     return await schedule(connection, chat_id, now)
 
 
@@ -171,7 +176,7 @@ async def _one(connection: AsyncConnection, chat_id: int) -> Chat:
 
 
 async def set_access(connection: AsyncConnection, chat_id: int, access: Access) -> None:
-    await connection.execute(sa.update(chats).where(chats.c.id == chat_id).values(access=access))
+    await connection.execute(sa.update(chats).where(chats.c.id == chat_id).values(access=access, **_NO_ALERT))
 
 
 async def deactivate(
@@ -194,7 +199,7 @@ async def reactivate(connection: AsyncConnection, chat_id: int) -> None:
     await connection.execute(
         sa.update(chats)
         .where(chats.c.id == chat_id)
-        .values(inactive_because=None, inactive_since=None, probe_at=None, shut=0)
+        .values(inactive_because=None, inactive_since=None, probe_at=None, shut=0, **_NO_ALERT)
     )
 
 
@@ -239,25 +244,28 @@ async def move(connection: AsyncConnection, chat: Chat, address: str, now: datet
     # A day has one daily digest. Where both had one, the old one's stays on as another kind: its messages hang on it.
     days = sa.select(digests.c.local_day).where(digests.c.chat_id == known.id)
     await connection.execute(
-        sa.update(digests).where(digests.c.chat_id == chat.id, digests.c.local_day.in_(days)).values(occasion="asked")
+        sa.update(digests)
+        .where(digests.c.chat_id == chat.id, digests.c.local_day.in_(days), digests.c.occasion == "daily")
+        .values(occasion="asked")
     )
     same = subscriptions.alias()
-    since = (
-        sa.select(same.c.since)
-        .where(same.c.chat_id == chat.id, same.c.query == subscriptions.c.query, same.c.since < subscriptions.c.since)
-        .scalar_subquery()
-    )
+    has_same = (same.c.chat_id == chat.id, same.c.query == subscriptions.c.query)
+    since = sa.select(same.c.since).where(*has_same, same.c.since < subscriptions.c.since).scalar_subquery()
+    alerts_since = sa.select(same.c.alerts_since).where(*has_same).scalar_subquery()
     await connection.execute(
         sa.update(subscriptions)
         .where(subscriptions.c.chat_id == known.id)
-        .values(since=sa.func.coalesce(since, subscriptions.c.since))
+        .values(
+            since=sa.func.coalesce(since, subscriptions.c.since),
+            alerts_since=sa.func.coalesce(subscriptions.c.alerts_since, alerts_since),
+        )
     )
     # What the new one has as well stays behind, and goes with the old one.
-    for table, what in ((subscriptions, "query"), (digest_papers, "paper_id")):
+    for table, what in ((subscriptions, "query"), (digest_papers, "paper_id"), (told_versions, "paper_id")):
         new = table.alias()
         has_too = sa.select(new.c[what]).where(new.c.chat_id == known.id)
         await connection.execute(sa.delete(table).where(table.c.chat_id == chat.id, table.c[what].in_(has_too)))
-    for table in (subscriptions, digests, digest_papers, messages, operators):
+    for table in (subscriptions, digests, digest_papers, told_versions, messages, operators):
         await connection.execute(sa.update(table).where(table.c.chat_id == chat.id).values(chat_id=known.id))
     due = min(filter(None, (current.next_digest_at, known.next_digest_at)), default=None)
     last_day = max(filter(None, (current.last_digest_day, known.last_digest_day)), default=None)
@@ -275,7 +283,7 @@ async def move(connection: AsyncConnection, chat: Chat, address: str, now: datet
 
 async def due(connection: AsyncConnection, now: datetime, platforms: Collection[PlatformName]) -> list[int]:
     """The chats of these platforms whose digest is due, the longest waiting first."""
-    query = sa.select(chats.c.id).where(chats.c.next_digest_at <= now, _served(), chats.c.platform.in_(platforms))
+    query = sa.select(chats.c.id).where(chats.c.next_digest_at <= now, is_served(), chats.c.platform.in_(platforms))
     return list(await connection.scalars(query.order_by(chats.c.next_digest_at, chats.c.id)))
 
 
@@ -290,14 +298,15 @@ async def next_due_at(
 ) -> datetime | None:
     """When the next digest of any chat of these platforms is due; the next one `after` an instant."""
     query = sa.select(chats.c.next_digest_at).where(
-        chats.c.next_digest_at.is_not(None), _served(), chats.c.platform.in_(platforms)
+        chats.c.next_digest_at.is_not(None), is_served(), chats.c.platform.in_(platforms)
     )
     if after is not None:
         query = query.where(chats.c.next_digest_at > after)
     return (await connection.execute(query.order_by(chats.c.next_digest_at).limit(1))).scalar_one_or_none()
 
 
-def _served() -> sa.ColumnElement[bool]:
+def is_served() -> sa.ColumnElement[bool]:
+    """Whether a chat was let in and may be written to."""
     return sa.and_(chats.c.access == "allowed", chats.c.inactive_because.is_(None))
 
 
@@ -342,12 +351,13 @@ async def subscriptions_by_chat(
     found: dict[int, list[Subscription]] = {}
     for row in await connection.execute(query):
         made_at = row.made_at or row.since  # it was not kept before
-        subscription = Subscription(row.id, row.chat_id, stored_interest(row.query), row.since, made_at)
+        interest = stored_interest(row.query)
+        subscription = Subscription(row.id, row.chat_id, interest, row.since, made_at, row.alerts_since)
         found.setdefault(row.chat_id, []).append(subscription)
     return found
 
 
-_INTERESTS = sa.select(subscriptions.c.query).join(chats).where(_served()).distinct()
+_INTERESTS = sa.select(subscriptions.c.query).join(chats).where(is_served()).distinct()
 
 
 async def interests(connection: AsyncConnection) -> set[Interest]:
@@ -362,13 +372,13 @@ async def followed_categories(connection: AsyncConnection) -> set[str]:
 
 async def anyone_reads_chinese(connection: AsyncConnection) -> bool:
     """Whether some served chat has Chinese among its languages."""
-    query = sa.select(sa.exists().where(_served(), chats.c.language != "en"))
+    query = sa.select(sa.exists().where(is_served(), chats.c.language != "en"))
     return bool((await connection.execute(query)).scalar_one())
 
 
 async def in_a_hurry(connection: AsyncConnection, now: datetime) -> list[Chat]:
     """The chats that want their digest as soon as it is complete, and for which it is not due yet."""
-    query = sa.select(chats).where(_served(), chats.c.asap, chats.c.next_digest_at > now)
+    query = sa.select(chats).where(is_served(), chats.c.asap, chats.c.next_digest_at > now)
     return [chat_from(row) for row in await connection.execute(query.order_by(chats.c.id))]
 
 

@@ -1,0 +1,75 @@
+"""Plans: what is to become the digests of chats, before anything of it is written."""
+
+from collections.abc import Awaitable, Callable, Sequence
+from dataclasses import dataclass, replace
+from datetime import datetime
+
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from bot.chats import Chat, local_day
+from bot.digests.choose import OVERLAP, Selection
+from bot.digests.edition import Edition
+from bot.digests.known import Known
+from bot.digests.updates import Updates
+from bot.storage import digests, replacements
+from bot.storage.digests import NewDigest, Occasion
+from bot.storage.replacements import Replacement
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """What is to become a chat's digest.
+
+    `note`: what to say where it has no papers. `queries`: of an alert, what found its papers. `replaced`: what its
+    closing section tells of papers that the chat was given before.
+    """
+
+    chat: Chat
+    occasion: Occasion
+    selection: Selection
+    note: str = ""
+    queries: tuple[str, ...] = ()
+    replaced: tuple[Replacement, ...] = ()
+
+    def edition(self, now: datetime, *, awaits_chinese: bool = False) -> Edition:
+        """Its text, as far as it is the same for many chats."""
+        preferences = self.chat.preferences
+        return Edition(
+            self.chat.platform,
+            preferences.language,
+            self.occasion,
+            local_day(preferences, now),
+            self.selection.choice,
+            self.selection.latest_day,
+            self.selection.late_days,
+            preferences.format,
+            self.note,
+            awaits_chinese and preferences.language != "en",
+            self.queries,
+        )
+
+    @property
+    def updates(self) -> Updates:
+        """Its closing section, likewise."""
+        return Updates(self.chat.platform, self.chat.preferences.language, self.replaced)
+
+    def opened(self, edition: Edition) -> NewDigest:
+        """The digest, about to be opened."""
+        receipt, announced_at = edition.choice.receipt, self.selection.announced_at
+        return NewDigest(self.chat.id, self.occasion, edition.day, receipt, announced_at)
+
+
+Plans = Callable[[AsyncConnection, Known], Awaitable[list[Plan]]]
+"""Plans some chats' digests by what is stored at this moment."""
+
+
+async def with_replaced(connection: AsyncConnection, plans: Sequence[Plan], now: datetime) -> list[Plan]:
+    """The same with what was replaced since each chat's last digest, of what it was given before.
+
+    A chat that does not want to hear of that hears of withdrawn papers all the same.
+    """
+    last = await digests.last_dailies(connection, [plan.chat.id for plan in plans])
+    since = {plan.chat.id: last.get(plan.chat.id, now) - OVERLAP for plan in plans}
+    silent = {plan.chat.id for plan in plans if not plan.chat.preferences.replacements}
+    replaced = await replacements.untold(connection, since, only_withdrawn=silent)
+    return [replace(plan, replaced=tuple(replaced.get(plan.chat.id, ()))) for plan in plans]

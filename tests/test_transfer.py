@@ -152,6 +152,7 @@ ROWS: dict[str, list[dict[str, Any]]] = {
             "format": "titles",
             "cross_lists": False,
             "quiet_note": True,
+            "replacements": True,
             "access": "allowed",
             "inactive_because": because,
             "inactive_since": INSTANT if because else None,
@@ -161,11 +162,20 @@ ROWS: dict[str, list[dict[str, Any]]] = {
             "last_digest_day": date(2026, 2, 28),
             "created_at": INSTANT,
             "paused_until": INSTANT,
+            "alert_at": INSTANT,
+            "alert_from": INSTANT,
         }
         for number, title, because in ((3, "A \0 chat", None), (41, "", "Forbidden: bot was kicked"))
     ],
     "subscriptions": [
-        {"id": 5, "chat_id": 41, "query": "cs.CV+cs.CL -cs.RO", "since": INSTANT, "made_at": INSTANT},
+        {
+            "id": 5,
+            "chat_id": 41,
+            "query": "cs.CV+cs.CL -cs.RO",
+            "since": INSTANT,
+            "made_at": INSTANT,
+            "alerts_since": INSTANT,
+        },
     ],
     "imports": [{"id": 6, "chat_id": 41, "content": 'paperwire = 1\nsubscriptions = ["cs.CL"]\n', "at": INSTANT}],
     "digests": [
@@ -184,6 +194,19 @@ ROWS: dict[str, list[dict[str, Any]]] = {
     ],
     "digest_papers": [
         {"chat_id": 41, "paper_id": "hep-th/9901001", "digest_id": 9, "position": 0, "held": False},
+    ],
+    "replacements": [
+        {
+            "paper_id": "hep-th/9901001",
+            "version": 3,
+            "withdrawn": True,
+            "before": 2,
+            "comment": "12 pages",
+            "seen_at": INSTANT,
+        },
+    ],
+    "told_versions": [
+        {"chat_id": 41, "paper_id": "hep-th/9901001", "version": 3, "withdrawn": True, "told_at": INSTANT},
     ],
     "payloads": [
         {"id": 17, "checksum": "c", "content": '{"text": "Hello \\u0000"}', "used_at": INSTANT},

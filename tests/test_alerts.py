@@ -14,8 +14,9 @@ from bot.jobs.alerting import Alerting
 from bot.jobs.summarising import Summarising
 from bot.metrics import Metrics
 from bot.papers import Paper, PaperId
-from bot.storage import alerts, chats, marks
+from bot.storage import alerts, chats, marks, replacements
 from bot.storage.database import Database
+from bot.storage.replacements import Replacement
 from bot.storage.tables import messages
 from bot.summaries.write import WRITERS, Summariser
 from tests.builders import MONDAY, HandClock, a_chat, a_paper, announce
@@ -327,3 +328,25 @@ async def test_a_listing_that_is_committed_late_is_found_by_the_next_look(world:
     await announce(world.database, seen_at, a_paper(2))
     await world.alerting.tick(world.clock.turn(seconds=30))
     assert world.papers == [[1], [2]]
+
+
+async def test_of_two_chats_that_become_one_what_either_wanted_at_once_still_comes_so(world: World) -> None:
+    old = await world.chat("cs.CL", "math.NT", at_once=("cs.CL", "math.NT"), platform="telegram", address="-1")
+    new = await world.chat("cs.CL", "cs.AI", at_once=("cs.AI",), platform="telegram", address="-1001")
+    await world.comes(a_paper(1, "cs.AI"))
+    await world.tick()
+    async with world.database.write() as connection:
+        await replacements.told(
+            connection,
+            {
+                chat.id: [Replacement(PaperId("2603.00001"), "", 1, 2, withdrawn=False, comment=None)]
+                for chat in (old, new)
+            },
+            world.clock.now(),
+        )
+        merged = await chats.move(connection, old, "-1001", world.clock.now())
+        followed = await chats.subscriptions_of(connection, merged.id)
+    assert {str(each.interest) for each in followed if each.alerts_since} == {"cs.CL", "math.NT", "cs.AI"}
+    await world.comes(a_paper(2, "math.NT"), a_paper(3, "cs.CL"), a_paper(4, "cs.AI"))
+    await world.tick()
+    assert world.papers == [[1], [2, 3, 4]]

@@ -59,6 +59,10 @@ ANSWERS: list[tuple[str, str, dict[str, Any]]] = [
     ("/unsubscribe cs.CLL", "query.category", {"wrong": "cs.CLL"}),
     ("/unsubscribe", "subscriptions.how", {}),
     ("/subscriptions", "subscriptions.title", {}),
+    ("/alert", "subscriptions.alerts", {}),
+    ("/alert 1", "alert.bounds", {"count": 12}),
+    ("/alert cs.CL off", "alert.off", {}),
+    ("/alert robots", "alert.not_followed", {"query": "robots"}),
     ("/settings", "settings.time", {"time": "09:00", "zone": "UTC"}),
     ("/settings", "settings.cap", {"cap": 12}),
     ("/settings time 8:30", "settings.time", {"time": "08:30", "zone": "UTC"}),
@@ -360,7 +364,7 @@ async def test_in_a_group_only_admins_change_things(room: Room) -> None:
     for said in ("/subscribe cs.CV", "/unsubscribe cs.CL", "/settings cap 5", "/settings nonsense"):
         assert says(await member.reads(said), "error.admins_only")
     assert says(as_read(await member.presses("set:language zh")), "error.admins_only")
-    assert "• cs.CL · Computation and Language" in await member.reads("/subscriptions")
+    assert "1. cs.CL · Computation and Language" in await member.reads("/subscriptions")
     assert says(await replace(member, admin=True).reads("/subscribe cs.CV"), "query.named", query="cs.CV")
 
 

@@ -75,7 +75,7 @@ async def test_a_new_version_of_a_paper_that_came_here_is_told_once(world: World
     await world.comes(a_paper(3))
     digest, updates = await world.next_day()
     assert [card.paper_id for card in digest.cards] == ["2603.00003"]
-    assert (updates.title, updates.text) == ("Updated", "1 paper that came here was replaced.")
+    assert (updates.title, updates.text) == ("Updated", "1 paper that came here has changed.")
     assert told(updates) == [("A better title", "v1 → v2")]
     assert updates.cards[0].url == "https://arxiv.org/abs/2603.00001"
     world.start()
@@ -162,7 +162,7 @@ async def test_many_are_told_in_few_lines_withdrawn_ones_first_and_the_others_co
         *(a_paper(number, version=2) for number in range(1, 14)), a_paper(14, version=2, withdrawn=True)
     )
     (updates,) = await world.next_day()
-    assert updates.text == "14 papers that came here were replaced.\n14 篇推送过的论文有变动。"
+    assert updates.text == "14 papers that came here have changed.\n14 篇推送过的论文有变动。"
     assert told(updates)[0] == ("Paper 14", "withdrawn (v2) · 已撤稿（v2）")
     assert len(updates.cards) == 10
     assert updates.footer == "… and 4 more.\n……另有 4 篇。"

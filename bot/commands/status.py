@@ -10,6 +10,7 @@ from bot.cards.reply import Reply
 from bot.chats import UNTIL_RESUMED, Chat, languages
 from bot.commands.context import Context, Services, local_time, spoken
 from bot.commands.request import Sender
+from bot.digests.choose import OVERLAP
 from bot.locales import Phrases, phrases_of
 from bot.storage import alerts, announcements, chats, digests, feeds, marks, outbox, spending
 from bot.storage.feeds import Feed
@@ -127,7 +128,7 @@ async def why_quiet(services: Services, chat: Chat, announced: int, now: datetim
     async with services.database.read() as connection:
         interests = [each.interest for each in await chats.subscriptions_of(connection, chat.id)]
         wanted = await chats.looked_at(connection, interests, services.settings.arxiv.default_categories)
-        last = (await digests.last_dailies(connection, [chat.id])).get(chat.id, now)
+        last = (await digests.last_dailies(connection, [chat.id])).get(chat.id, now - OVERLAP)
         alerted = await alerts.shown_since(connection, chat.id, last)
     said = []
     for language in languages(chat.preferences.language):

@@ -2,7 +2,7 @@
 
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass, replace
-from datetime import datetime
+from datetime import datetime, timedelta
 
 from sqlalchemy.ext.asyncio import AsyncConnection
 
@@ -14,6 +14,9 @@ from bot.digests.updates import Updates
 from bot.storage import digests, replacements
 from bot.storage.digests import NewDigest, Occasion
 from bot.storage.replacements import Replacement
+
+_COMMITTED_WITHIN = timedelta(hours=1)
+"""How far a digest looks back behind the last one: a replacement is committed a little after it was seen."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,7 +72,10 @@ async def with_replaced(connection: AsyncConnection, plans: Sequence[Plan], now:
     A chat that does not want to hear of that hears of withdrawn papers all the same.
     """
     last = await digests.last_dailies(connection, [plan.chat.id for plan in plans])
-    since = {plan.chat.id: last.get(plan.chat.id, now) - OVERLAP for plan in plans}
+    since = {
+        plan.chat.id: last[plan.chat.id] - _COMMITTED_WITHIN if plan.chat.id in last else now - OVERLAP
+        for plan in plans
+    }
     silent = {plan.chat.id for plan in plans if not plan.chat.preferences.replacements}
     replaced = await replacements.untold(connection, since, only_withdrawn=silent)
     return [replace(plan, replaced=tuple(replaced.get(plan.chat.id, ()))) for plan in plans]

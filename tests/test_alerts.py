@@ -176,6 +176,20 @@ async def test_in_quiet_hours_an_alert_waits_for_their_end_with_all_that_came(wo
     assert world.papers == [[1, 2]]
 
 
+async def test_an_alert_that_waits_for_summaries_does_not_come_in_quiet_hours_that_began_meanwhile(
+    world: World,
+) -> None:
+    world.wait = timedelta(minutes=2)
+    world.start()
+    await world.chat("cs.CL", at_once=("cs.CL",), quiet=(time(12, 1), time(14)))
+    await world.comes(a_paper(1))
+    await world.tick()
+    assert await world.alerting.tick(world.clock.turn(minutes=3)) == MONDAY + timedelta(hours=2)
+    assert world.papers == []
+    await world.alerting.tick(world.clock.set(MONDAY + timedelta(hours=2)))
+    assert world.papers == [[1]]
+
+
 @pytest.mark.parametrize(
     "preferences",
     [{"quiet": (time(8), time(9, 30))}, {"days": frozenset({1})}],

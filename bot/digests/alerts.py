@@ -5,7 +5,7 @@ the day's digest. All alerts of a local day have together as many papers as the 
 than `MOST_A_DAY`; whatever is beyond that is left to the day's digest, which has its own room.
 """
 
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from dataclasses import replace
 from datetime import datetime
 
@@ -48,6 +48,12 @@ async def plans(connection: AsyncConnection, chat_ids: Collection[int], now: dat
     shown = await alerts.shown_on(connection, days, now)
     made = (_plan(chat, wishes[chat.id], given.get(chat.id, ""), shown.get(chat.id, 0), known) for chat in people)
     return [plan for plan in made if plan.selection.choice.shown]
+
+
+def in_quiet_hours(plans: Iterable[Plan], now: datetime) -> dict[int, datetime]:
+    """The chats whose quiet hours began since their alert became due, and when these end."""
+    ends = {plan.chat.id: end_of_quiet(plan.chat.preferences, now) for plan in plans if plan.occasion == "alert"}
+    return {chat_id: end for chat_id, end in ends.items() if end > now}
 
 
 def _wish(subscription: Subscription, first_seen: datetime, chat: Chat) -> Wishes:

@@ -14,6 +14,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from bot.cards.reply import Reply
 from bot.chats import Chat, local_day
+from bot.digests.alerts import in_quiet_hours
 from bot.digests.alerts import plans as alert_plans
 from bot.digests.choose import Choice, Selection, Wishes, select
 from bot.digests.edition import reply_of
@@ -231,8 +232,13 @@ class Composer:
     async def _ready(self, plans: list[Plan], now: datetime) -> list[Plan]:
         """The plans whose papers' summaries are as good as they will be soon; others that nobody asked for are put off.
 
-        A day's digest not over midnight: it would be the next day's.
+        A day's digest not over midnight: it would be the next day's. An alert waits for the end of quiet hours, too.
         """
+        if quiet := in_quiet_hours(plans, now):
+            async with self._database.write() as connection:
+                for chat_id, until in quiet.items():
+                    await alerts.put_off(connection, [chat_id], until)
+            plans = [plan for plan in plans if plan.chat.id not in quiet]
         if self._awaited is None:
             return plans
         later = now + LOOK_AGAIN

@@ -18,7 +18,7 @@ from bot.arxiv.machine import THIS_MACHINE
 from bot.arxiv.poll import FeedPoller
 from bot.cards.reply import Render, Reply
 from bot.chats import Chat, PlatformName
-from bot.clock import Clock, Scheduler
+from bot.clock import Clock, Scheduler, Tick
 from bot.commands.alerts import alert, ask_about_restore, explain_detour
 from bot.commands.context import Claim, Services
 from bot.commands.desk import COMMANDS, COMMON, Desk
@@ -31,6 +31,7 @@ from bot.delivery.courier import Courier
 from bot.delivery.port import Platform, Rate
 from bot.digests.compose import Composer
 from bot.errors import PaperwireError
+from bot.jobs.alerting import Alerting
 from bot.jobs.broadcasting import Broadcasting
 from bot.jobs.housekeeping import Housekeeper
 from bot.jobs.indexing import Indexing
@@ -131,6 +132,7 @@ class App:
             self._summarising.awaited,
             lambda: summariser.awaits_chinese,
         )
+        self._alerting = Alerting(database, self._composer)
         self._services = Services(
             database=database,
             clock=clock,
@@ -168,7 +170,8 @@ class App:
         if self._distributed is None:
             scheduler.add("poll", self._polling.tick)
             scheduler.add("summarise", self._summarising.tick)
-            scheduler.add("digest", self._digest)
+            scheduler.add("digest", partial(self._then_deliver, self._composer.tick))
+            scheduler.add("alert", partial(self._then_deliver, self._alerting.tick))
             scheduler.add("deliver", self._courier.tick)
         if "worker" in roles:
             scheduler.add("index", Indexing(database).tick)
@@ -187,6 +190,7 @@ class App:
             self._platforms,
             deliver=self._courier.serve,
             compose=self._composer.daily,
+            alerting=self._alerting,
             poll=self._polling.first,
             next_poll_at=poller.next_poll_at,
             summarising=self._summarising,
@@ -194,6 +198,7 @@ class App:
         self._scheduler.add("poll", distributed.queue_poll)
         self._scheduler.add("summarise", distributed.queue_summaries)
         self._scheduler.add("digest", distributed.queue_digests)
+        self._scheduler.add("alert", distributed.queue_alerts)
         self._scheduler.add("deliver", distributed.queue_deliveries)
         if "worker" in self._roles:
             self._scheduler.add("work", self._courier.work)
@@ -260,8 +265,8 @@ class App:
             return f"database: {type(error).__name__}"
         return ""
 
-    async def _digest(self, now: datetime) -> datetime | None:
-        due = await self._composer.tick(now)
+    async def _then_deliver(self, tick: Tick, now: datetime) -> datetime | None:
+        due = await tick(now)
         self._scheduler.wake("deliver")
         return due
 

@@ -40,7 +40,7 @@ class Preferences:
     `asap`: as soon as the day's announcements are complete, instead of at a time. `days`: the weekdays that have one,
     Monday as 0. `quiet`: from when to when (local) nothing is sent unasked; it may go over midnight. `cross_lists`:
     whether papers count whose first category is another one. `quiet_note`: whether a day without papers is told, and
-    why.
+    why. `replacements`: whether new versions of papers that the chat was given are told.
     """
 
     time: TimeOfDay = TimeOfDay(9, 0)
@@ -54,6 +54,7 @@ class Preferences:
     cross_lists: bool = True
     quiet_note: bool = False
     paging: Paging = "messages"
+    replacements: bool = False
 
     @property
     def tz(self) -> ZoneInfo:
@@ -114,13 +115,17 @@ class Chat:
 
 @dataclass(frozen=True, slots=True)
 class Subscription:
-    """A Chat's Interest, since `made_at`. It owes the papers first seen at `since` or later (aware UTC)."""
+    """A Chat's Interest, since `made_at`. It owes the papers first seen at `since` or later (aware UTC).
+
+    `alerts_since`: since when its papers come at once; None where they come with the day's digest.
+    """
 
     id: int
     chat_id: int
     interest: Interest
     since: datetime
     made_at: datetime
+    alerts_since: datetime | None = None
 
 
 def next_digest_at(preferences: Preferences, after: datetime, last_day: date | None) -> datetime:

@@ -73,6 +73,11 @@ def is_sample(paper_id: PaperId) -> bool:
     return re.fullmatch(r"\d{2}00\.\d{5}", paper_id) is not None
 
 
+def abs_url(paper_id: PaperId) -> str:
+    """arXiv's page of a paper."""
+    return f"https://arxiv.org/abs/{paper_id}"
+
+
 @dataclass(frozen=True, slots=True)
 class Paper:
     """The facts, as arXiv gave them last.
@@ -107,7 +112,7 @@ class Paper:
 
     @property
     def abs_url(self) -> str:
-        return f"https://arxiv.org/abs/{self.id}"
+        return abs_url(self.id)
 
     @property
     def pdf_url(self) -> str:

@@ -25,6 +25,7 @@ from bot.storage import (
     imports,
     operators,
     outbox,
+    replacements,
     saved,
     stand_ins,
     threads,
@@ -33,6 +34,7 @@ from bot.storage import (
 from bot.storage.changes import Change
 from bot.storage.database import Database
 from bot.storage.digests import NewDigest, Receipt
+from bot.storage.replacements import Replacement
 from bot.storage.tables import metadata, payloads
 from bot.summary import Provenance
 from tests.builders import MONDAY, TODAY, a_chat, a_paper, announce
@@ -74,6 +76,9 @@ async def a_full_chat(database: Database, **facts: str) -> Chat:
         await chats.subscribe(connection, chat, stored_interest("cs.CV"), MONDAY)
         _, second = await chats.subscriptions_of(connection, chat.id)
         await ended.end(connection, chat, second.id, MONDAY)
+        await replacements.told(
+            connection, {chat.id: [Replacement(paper.id, "", 1, 2, withdrawn=False, comment=None)]}, MONDAY
+        )
         await operators.add(connection, "telegram", f"ada of {chat.address}", chat.id)
         await saved.add(connection, "telegram", f"ada of {chat.address}", [paper.id], MONDAY)
         await votes.cast(connection, "telegram", f"ada of {chat.address}", paper.id, 1, BY_HAND, MONDAY)

@@ -4,7 +4,7 @@ import re
 import time
 from collections.abc import AsyncIterator, Awaitable, Callable
 from dataclasses import replace
-from datetime import timedelta
+from datetime import datetime, timedelta
 from pathlib import Path
 
 import pytest
@@ -12,7 +12,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from bot.cards.reply import Reply
-from bot.chats import Preferences
+from bot.chats import Preferences, Subscription
 from bot.commands import portable
 from bot.commands.moving import TIME_TO_CONFIRM
 from bot.commands.opml import interest_of
@@ -102,7 +102,7 @@ async def test_an_export_is_a_text_that_a_person_can_read(room: Room) -> None:
         "]\n\n"
         "[settings]\n"
         'time = "09:00"\nzone = "UTC"\ndays = "daily"\nquiet = "off"\nlanguage = "en"\nformat = "cards"\n'
-        'paging = "messages"\ncap = "12"\ncrosslists = "on"\nnote = "off"\n'
+        'paging = "messages"\ncap = "12"\ncrosslists = "on"\nnote = "off"\nreplacements = "off"\n'
     )
 
 
@@ -124,16 +124,18 @@ SHOWN = {name: st.sampled_from(setting.choices) for name, setting in SETTINGS.it
 
 
 @given(
-    queries=st.lists(
-        st.sampled_from(["cs.CL", "au:O'Brien", '"vision transformer" -survey', "#llm", '"o\'clock problem"'])
+    queries=st.dictionaries(
+        st.sampled_from(["cs.CL", "au:O'Brien", '"vision transformer" -survey', "#llm", '"o\'clock problem"']),
+        st.sampled_from([None, MONDAY]),
     ),
     chosen=st.fixed_dictionaries(SHOWN),
 )
-def test_what_is_exported_is_read_as_it_was(queries: list[str], chosen: dict[str, str]) -> None:
+def test_what_is_exported_is_read_as_it_was(queries: dict[str, datetime | None], chosen: dict[str, str]) -> None:
     preferences = Preferences()
     for name, value in chosen.items():
         preferences = SETTINGS[name].change(preferences, value)
-    what = portable.portable(preferences, dict.fromkeys(map(parse_interest, queries)))
+    followed = [Subscription(1, 1, parse_interest(query), MONDAY, MONDAY, since) for query, since in queries.items()]
+    what = portable.portable(preferences, followed)
     read = portable.read(portable.write(what, "A comment\nof two lines"))
     assert read == what
     assert read.applied(Preferences()) == preferences

@@ -11,16 +11,23 @@ import pytest
 import sqlalchemy as sa
 
 from bot.arxiv.client import SPACING
+from bot.cards.reply import Reply
+from bot.chats import Chat
 from bot.config import Workers
 from bot.delivery.budget import Ask, Scope, SharedBudget, slot
 from bot.delivery.port import Rate
+from bot.digests.compose import Composer
 from bot.interests import Interest
+from bot.jobs.alerting import Alerting
 from bot.jobs.distributed import Distributed
 from bot.jobs.summarising import TOGETHER, Summarising
+from bot.metrics import Metrics
 from bot.papers import Paper, PaperId
-from bot.storage import attempts, budgets, chats, outbox, threads, updates_seen
+from bot.storage import alerts, attempts, budgets, chats, outbox, threads, updates_seen
 from bot.storage.database import Database
 from bot.storage.lease import LeaseLostError, lease
+from bot.storage.tables import messages, payloads
+from bot.summaries.write import WRITERS, Summariser
 from tests.builders import MONDAY, HandClock, HandScheduler, a_chat, a_paper, announce
 
 
@@ -102,6 +109,10 @@ async def test_a_reader_of_a_thread_misses_nothing_that_two_processes_write_at_o
         assert [said.html for said in await threads.after(connection, chat.id, 0)] == ["1", "2"]
 
 
+def as_text(reply: Reply) -> list[str]:
+    return [" ".join([reply.title, *(card.paper_id for card in reply.cards)])]
+
+
 class Node:
     """One process's engine; what it delivers and composes is written down."""
 
@@ -116,6 +127,10 @@ class Node:
         self._database = database
         self._clock = clock
         self.scheduler = HandScheduler()
+        composer = Composer(
+            database, Summariser(database, clock, WRITERS).at_once, {"telegram": as_text}, (), Metrics()
+        )
+        self.alerting = Alerting(database, composer)
         self.engine = Distributed(
             url,
             Workers(heartbeat_seconds=0.2, stalled_seconds=0.6),
@@ -125,6 +140,7 @@ class Node:
             ["telegram"],
             deliver=self._deliver,
             compose=self._compose,
+            alerting=self.alerting,
             poll=self._poll,
             next_poll_at=self._next_poll_at,
             summarising=Summarising(database, self),
@@ -221,6 +237,46 @@ async def test_a_queued_outbox_is_delivered_by_one_of_the_workers(
         await until(lambda: len(one.delivered + other.delivered) == 10)
         assert sorted(one.delivered + other.delivered) == numbers
         assert look_again == MONDAY + timedelta(seconds=1), "there may be more for these chats"
+
+
+async def test_an_alert_goes_out_once_whichever_processes_look(
+    shared_url: str, shared_database: Database, clock: HandClock
+) -> None:
+    numbers = []
+    for address in map(str, range(10)):
+        chat = await a_chat(shared_database, "cs.CL", platform="telegram", address=address)
+        async with shared_database.write() as connection:
+            (followed,) = await chats.subscriptions_of(connection, chat.id)
+            await alerts.switch(connection, chat.id, [followed.id], MONDAY)
+        numbers.append(chat.id)
+    await announce(shared_database, clock.turn(minutes=1), a_paper(1))
+    async with (
+        a_node(shared_url, shared_database, clock) as one,
+        a_node(shared_url, shared_database, clock) as other,
+    ):
+        nodes = (one, other)
+        await asyncio.gather(*(node.engine.queue_alerts(clock.now()) for node in nodes))
+        assert sorted(await jobs(shared_database)) == sorted(("alert", f"chat-{number}") for number in numbers)
+        # Beside the queue, as if a process that was taken for dead went on after all.
+        for node in nodes:
+            node.engine.start_worker()
+        everyone = [await found(shared_database, number) for number in numbers]
+        await asyncio.gather(*(node.alerting.alert(chat, clock.now()) for chat in everyone for node in nodes))
+        async with asyncio.timeout(20):
+            while await jobs(shared_database):
+                await asyncio.sleep(0.01)
+    async with shared_database.read() as connection:
+        sent = sa.select(messages.c.chat_id, payloads.c.content).join(payloads, payloads.c.id == messages.c.payload_id)
+        told = sorted(tuple(row) for row in await connection.execute(sent))
+        assert await alerts.due(connection, clock.now(), ["telegram"]) == {}
+    assert told == [(number, "Alert · cs.CL 2603.00001") for number in numbers]
+
+
+async def found(database: Database, chat_id: int) -> Chat:
+    async with database.read() as connection:
+        chat = await chats.get(connection, chat_id)
+    assert chat is not None
+    return chat
 
 
 async def test_what_came_and_is_wanted_is_summarised_once_by_any_of_the_workers(

@@ -163,6 +163,7 @@ ROWS: dict[str, list[dict[str, Any]]] = {
             "format": "titles",
             "cross_lists": False,
             "quiet_note": True,
+            "replacements": True,
             "access": "allowed",
             "inactive_because": because,
             "inactive_since": INSTANT if because else None,
@@ -176,14 +177,31 @@ ROWS: dict[str, list[dict[str, Any]]] = {
             "most_papers": 20,
             "most_subscriptions": None,
             "person_id": "777",
+            "alert_at": INSTANT,
+            "alert_from": INSTANT,
         }
         for number, title, because in ((3, "A \0 chat", None), (41, "", "Forbidden: bot was kicked"))
     ],
     "subscriptions": [
-        {"id": 5, "chat_id": 41, "query": "cs.CV+cs.CL -cs.RO", "since": INSTANT, "made_at": INSTANT},
+        {
+            "id": 5,
+            "chat_id": 41,
+            "query": "cs.CV+cs.CL -cs.RO",
+            "since": INSTANT,
+            "made_at": INSTANT,
+            "alerts_since": INSTANT,
+        },
     ],
     "ended_subscriptions": [
-        {"id": 4, "chat_id": 41, "query": "cs.RO", "since": INSTANT, "made_at": None, "ended_at": INSTANT},
+        {
+            "id": 4,
+            "chat_id": 41,
+            "query": "cs.RO",
+            "since": INSTANT,
+            "made_at": None,
+            "alerts_since": None,
+            "ended_at": INSTANT,
+        },
     ],
     "bans": [{"platform": "discord", "kind": "person", "name": "777", "at": INSTANT, "told": True}],
     "broadcasts": [
@@ -191,7 +209,9 @@ ROWS: dict[str, list[dict[str, Any]]] = {
     ],
     "stand_ins": [{"chat_id": 41, "channel_id": 3, "until": INSTANT}],
     "imports": [{"id": 6, "chat_id": 41, "content": 'paperwire = 1\nsubscriptions = ["cs.CL"]\n', "at": INSTANT}],
-    "changes": [{"id": 4, "chat_id": 41, "before": [{"id": 5, "query": "cs.CV", "after": None}], "at": INSTANT}],
+    "changes": [
+        {"id": 4, "chat_id": 41, "before": [{"id": 5, "query": "cs.CV", "after": "cs.CV -cs.RO"}], "at": INSTANT}
+    ],
     "digests": [
         {
             "id": 9,
@@ -210,6 +230,19 @@ ROWS: dict[str, list[dict[str, Any]]] = {
     ],
     "digest_papers": [
         {"chat_id": 41, "paper_id": "hep-th/9901001", "digest_id": 9, "position": 0, "held": False},
+    ],
+    "replacements": [
+        {
+            "paper_id": "hep-th/9901001",
+            "version": 3,
+            "withdrawn": True,
+            "before": 2,
+            "comment": "12 pages",
+            "seen_at": INSTANT,
+        },
+    ],
+    "told_versions": [
+        {"chat_id": 41, "paper_id": "hep-th/9901001", "version": 3, "withdrawn": True, "told_at": INSTANT},
     ],
     "payloads": [
         {"id": 17, "checksum": "c", "content": '{"text": "Hello \\u0000"}', "used_at": INSTANT},

@@ -35,6 +35,7 @@ class ChatPlan:
     language: str = "both"
     cap: int = 12
     group: bool = False
+    at_once: bool = False
 
     def commands(self) -> Iterator[tuple[str, str]]:
         """What its person says to set it up."""
@@ -42,6 +43,8 @@ class ChatPlan:
             yield "settings", f"{name} {getattr(self, name)}"
         for query in self.queries:
             yield "subscribe", query
+        if self.at_once:
+            yield from (("alert", str(number)) for number in range(1, len(self.queries) + 1))
 
 
 def read_chats(file: Path) -> list[ChatPlan]:
@@ -125,7 +128,7 @@ class DiscordWorld:
             self.chats[channel_id] = plan.name
             self.stub.add_channel(channel_id, GUILD, plan.name)
             for name, argument in plan.commands():
-                option = {"setting": argument} if name == "settings" else {"query": argument}
+                option = {{"settings": "setting", "subscribe": "query"}.get(name, name): argument}
                 await self.stub.reply_to(self.stub.command(channel_id, PERSON, name, option))
 
     def received(self) -> Iterator[Received]:

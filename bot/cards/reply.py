@@ -178,7 +178,7 @@ def _buttons(paper: Paper, phrases: Phrases, kinds: str) -> tuple[Button, ...]:
 def _note(paper: Paper) -> str | None:
     """What the authors say beside the abstract, and where it was published."""
     said = [readable(paper.comment or ""), readable(paper.journal_ref or "")]
-    return _shortened(" · ".join(filter(None, said)), _COMMENT_SHOWN) or None
+    return shortened(" · ".join(filter(None, said)), _COMMENT_SHOWN) or None
 
 
 def _links(paper: Paper, phrases: Phrases) -> tuple[Link, ...]:
@@ -219,5 +219,6 @@ def badges_of(summary: Summary, language: Language, phrases: Phrases) -> tuple[s
     return (writer, f"🌐 {phrases('engine.translation')}") if is_translated else (writer,)
 
 
-def _shortened(text: str, at_most: int) -> str:
+def shortened(text: str, at_most: int) -> str:
+    """A text of so many characters at most, cut after a word."""
     return text if len(text) <= at_most else text[: at_most - 1].rsplit(" ", 1)[0] + "…"

@@ -17,7 +17,7 @@ from bot.commands.returning import both_ways
 from bot.commands.settings import SETTINGS
 from bot.commands.subscribing import too_many
 from bot.interests import Interest
-from bot.storage import chats, imports
+from bot.storage import alerts, chats, imports
 
 TIME_TO_CONFIRM = timedelta(hours=1)
 """For so long an import waits for a yes."""
@@ -34,7 +34,7 @@ async def export(context: Context) -> Reply:
     """The chat's subscriptions and settings as one file."""
     async with context.services.database.read() as connection:
         followed = await chats.subscriptions_of(connection, context.chat.id)
-    what = portable.portable(context.chat.preferences, (each.interest for each in followed))
+    what = portable.portable(context.chat.preferences, followed)
     text = portable.write(what, context.phrases("export.comment"))
     return Reply(context.phrases("export.done", count=len(followed)), file=File("paperwire.toml", text))
 
@@ -57,17 +57,18 @@ async def _offer(context: Context, wanted: Portable) -> Reply:
     """What an import would change, and how to have it."""
     services, chat = context.services, context.chat
     async with services.database.read() as connection:
-        followed = {each.interest for each in await chats.subscriptions_of(connection, chat.id)}
+        followed = {each.interest: each for each in await chats.subscriptions_of(connection, chat.id)}
     new = [interest for interest in wanted.interests if interest not in followed]
+    at_once = [each for each in wanted.alerts if each not in followed or followed[each].alerts_since is None]
     if new and (full := too_many(context, len(followed) + len(new))):
         return full
     applied = wanted.applied(chat.preferences)
     changed = _changed(context, chat.preferences, chat.quota.keep(applied))
-    lines = _what_changes(context, new, len(wanted.interests) - len(new), changed, wanted.left_out)
+    lines = _what_changes(context, new, at_once, len(wanted.interests) - len(new), changed, wanted.left_out)
     if chat.quota.keep(applied) != applied:
         lines.append(context.phrases("quota.papers", count=chat.quota.papers))
     title = context.phrases("import.title")
-    if not (new or changed):
+    if not (new or at_once or changed):
         return Reply("\n".join([context.phrases("import.nothing"), *lines]), title=title)
     async with services.database.write() as connection:
         number = await imports.put(connection, chat.id, portable.write(wanted), context.now)
@@ -106,6 +107,8 @@ async def choose(context: Context) -> Reply:
             for interest in wanted.interests
             if await chats.subscribe(connection, context.chat, interest, now, since)
         ]
+        by_interest = {each.interest: each.id for each in await chats.subscriptions_of(connection, context.chat.id)}
+        await alerts.switch(connection, context.chat.id, [by_interest[each] for each in wanted.alerts], now)
         chat = await chats.set_preferences(connection, context.chat.id, wanted.applied, now)
     log.info("chat.imported", chat=chat.id, added=len(added), catch_up=choice == "catch-up")
     services.scheduler.wake("poll")
@@ -143,12 +146,19 @@ def _changed(context: Context, before: Preferences, after: Preferences) -> list[
 
 
 def _what_changes(
-    context: Context, new: Sequence[Interest], known: int, changed: Sequence[str], left_out: Sequence[str]
+    context: Context,
+    new: Sequence[Interest],
+    at_once: Sequence[Interest],
+    known: int,
+    changed: Sequence[str],
+    left_out: Sequence[str],
 ) -> list[str]:
     phrases = context.phrases
     lines = []
     if new:
         lines += [phrases("import.added", count=len(new)), *_listed(context, list(map(str, new)))]
+    if at_once:
+        lines += [phrases("import.alerts"), *_listed(context, list(map(str, at_once)))]
     if known:
         lines.append(phrases("import.known", count=known))
     if changed:

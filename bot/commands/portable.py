@@ -8,14 +8,14 @@ from dataclasses import dataclass
 from datetime import time
 from typing import Any
 
-from bot.chats import MOST_SUBSCRIPTIONS, Preferences
+from bot.chats import MOST_SUBSCRIPTIONS, Preferences, Subscription
 from bot.commands.settings import SETTINGS, BadValueError
 from bot.interests import BadQuery, Interest, parse_interest
 
 VERSION = 1
 _LONGEST_LINE = 4_000
 _LARGEST_NUMBER = 1_000_000
-_KNOWN = ("paperwire", "subscriptions", "settings")
+_KNOWN = ("paperwire", "subscriptions", "alerts", "settings")
 _CURLY = re.compile("[“”‘’„«»]")
 _AT_LINE = re.compile(r"\s*\(at (?:line (\d+), column \d+|end of document)\)$")
 
@@ -47,12 +47,13 @@ class BadFileError(ValueError):
 class Portable:
     """What a file says: queries, and settings by their names, as `/settings` takes them.
 
-    `left_out`: what it has besides, and is nothing of ours.
+    `left_out`: what it has besides, and is nothing of ours. `alerts`: the queries whose papers come at once.
     """
 
     interests: tuple[Interest, ...]
     settings: tuple[tuple[str, str], ...] = ()
     left_out: tuple[str, ...] = ()
+    alerts: tuple[Interest, ...] = ()
 
     def applied(self, preferences: Preferences) -> Preferences:
         """The preferences with these settings. Raises BadValueError."""
@@ -61,21 +62,27 @@ class Portable:
         return preferences
 
 
-def portable(preferences: Preferences, interests: Iterable[Interest]) -> Portable:
+def portable(preferences: Preferences, followed: Iterable[Subscription]) -> Portable:
     """What a chat has."""
     settings = tuple((name, setting.written(preferences)) for name, setting in SETTINGS.items())
-    return Portable(tuple(interests), settings)
+    several = tuple(followed)
+    alerts = tuple(each.interest for each in several if each.alerts_since is not None)
+    return Portable(tuple(each.interest for each in several), settings, alerts=alerts)
 
 
 def write(what: Portable, comment: str = "") -> str:
     """The text, which `read` reads; each line of the comment begins it."""
     lines = [f"# {line}" for line in comment.splitlines()]
-    lines += [f"paperwire = {VERSION}", "", "subscriptions = ["]
-    lines += [f"  {_quoted(str(interest))}," for interest in what.interests]
-    lines.append("]")
+    lines += [f"paperwire = {VERSION}", "", *_list("subscriptions", what.interests)]
+    if what.alerts:
+        lines += ["", *_list("alerts", what.alerts)]
     if what.settings:
         lines += ["", "[settings]", *(f"{name} = {_quoted(value)}" for name, value in what.settings)]
     return "\n".join(lines) + "\n"
+
+
+def _list(name: str, interests: Iterable[Interest]) -> list[str]:
+    return [f"{name} = [", *(f"  {_quoted(str(interest))}," for interest in interests), "]"]
 
 
 def _quoted(text: str) -> str:
@@ -99,7 +106,9 @@ def read(text: str) -> Portable:
     settings = table.get("settings", {})
     if not isinstance(settings, dict):
         raise BadFileError(_line_of(text, "settings"), "import.no_table")
-    return Portable(_interests(text, table.get("subscriptions", [])), _settings(text, settings))
+    followed, alerts = (_interests(text, name, table.get(name, [])) for name in ("subscriptions", "alerts"))
+    # What is to come at once is followed, whether the other list has it or not.
+    return Portable(tuple(dict.fromkeys([*followed, *alerts])), _settings(text, settings), alerts=alerts)
 
 
 def _toml(text: str) -> Mapping[str, Any]:
@@ -120,11 +129,11 @@ def _toml(text: str) -> Mapping[str, Any]:
         raise BadFileError(0, "import.no_toml", detail="a value out of range") from None
 
 
-def _interests(text: str, queries: object) -> tuple[Interest, ...]:
+def _interests(text: str, name: str, queries: object) -> tuple[Interest, ...]:
     if not isinstance(queries, list) or not all(isinstance(query, str) for query in queries):
-        raise BadFileError(_line_of(text, "subscriptions"), "import.no_list")
+        raise BadFileError(_line_of(text, name), "import.no_list", name=name)
     if len(set(queries)) > MOST_SUBSCRIPTIONS:
-        raise BadFileError(_line_of(text, "subscriptions"), "import.too_many", count=MOST_SUBSCRIPTIONS)
+        raise BadFileError(_line_of(text, name), "import.too_many", count=MOST_SUBSCRIPTIONS)
     found = []
     for query in queries:
         if not query.isprintable():

@@ -300,5 +300,11 @@ SETTINGS: dict[str, Setting] = {
         ("on", "off"),
         lambda set_: "on" if set_.quiet_note else "off",
     ),
+    "replacements": Setting(
+        lambda preferences, value: replace(preferences, replacements=_is_on(value)),
+        lambda set_, phrases: _switch("settings.replacements", is_on=set_.replacements, phrases=phrases),
+        ("on", "off"),
+        lambda set_: "on" if set_.replacements else "off",
+    ),
 }
 """Every setting by its name, in the order of the menu."""

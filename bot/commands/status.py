@@ -10,8 +10,9 @@ from bot.cards.reply import Reply
 from bot.chats import UNTIL_RESUMED, Chat, languages
 from bot.commands.context import Context, Services, local_time, spoken
 from bot.commands.request import Sender
+from bot.digests.choose import OVERLAP
 from bot.locales import Phrases, phrases_of
-from bot.storage import announcements, chats, digests, feeds, marks, outbox, spending, votes
+from bot.storage import alerts, announcements, chats, digests, feeds, marks, outbox, spending, votes
 from bot.storage.feeds import Feed
 from bot.storage.spending import Spent
 
@@ -26,11 +27,13 @@ async def status(context: Context) -> Reply:
     """How things stand, a fact a line."""
     services, chat, phrases = context.services, context.chat, context.phrases
     async with services.database.read() as connection:
-        interests = [each.interest for each in await chats.subscriptions_of(connection, chat.id)]
+        followed = await chats.subscriptions_of(connection, chat.id)
+        interests = [each.interest for each in followed]
         wanted = await chats.looked_at(connection, interests, services.settings.arxiv.default_categories)
         known = await feeds.get(connection, wanted)
         told = await announcements.get(connection, wanted, day_of(context.now) - LOOK_BACK)
         last = await digests.last(connection, chat.id)
+        last_alert = await alerts.last_at(connection, chat.id)
         refused = await outbox.refused(connection, chat.id)
         held = await marks.is_held(connection)
     lines = [phrases("status.held")] if held else []
@@ -46,6 +49,9 @@ async def status(context: Context) -> Reply:
                 held=receipt.held,
             )
         )
+    if at_once := sum(each.alerts_since is not None for each in followed):
+        when = phrases("status.last_alert", at=context.local(last_alert)) if last_alert else ""
+        lines.append(phrases("status.alerts", count=at_once) + when)
     if refused:
         lines.append(phrases("status.refused", count=refused))
     if context.is_operator and services.settings.llm.model:
@@ -134,11 +140,15 @@ async def why_quiet(services: Services, chat: Chat, announced: int, now: datetim
     async with services.database.read() as connection:
         interests = [each.interest for each in await chats.subscriptions_of(connection, chat.id)]
         wanted = await chats.looked_at(connection, interests, services.settings.arxiv.default_categories)
+        last = (await digests.last_dailies(connection, [chat.id])).get(chat.id, now - OVERLAP)
+        alerted = await alerts.shown_since(connection, chat.id, last)
     said = []
     for language in languages(chat.preferences.language):
         one = replace(chat, preferences=replace(chat.preferences, language=language))
         context = Context(services, one, Sender("", ""), is_operator=False, argument="", now=now)
-        if announced:
+        if alerted:
+            said.append(context.phrases("quiet.alerted", count=alerted))
+        elif announced:
             said.append(context.phrases("quiet.no_match", count=announced))
         else:
             said.append(await silence(context, wanted) or context.phrases("quiet.nothing"))

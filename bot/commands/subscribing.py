@@ -15,8 +15,8 @@ from bot.storage import chats, ended
 
 TIME_TO_UNDO = timedelta(days=1)
 """For so long what was ended can be taken up again as it was."""
-_WITH_BUTTON = 20
-"""Subscriptions of a list that have a button; the others are ended by their numbers."""
+_WITH_BUTTONS = 10
+"""Subscriptions of a list that have buttons; the others are spoken of by their numbers."""
 _LONGEST_NUMBER = 9
 _NUMBER = re.compile(r"[#№]?\s*([0-9]{1,3})\s*[.)]?")
 
@@ -33,6 +33,7 @@ async def subscribe(context: Context) -> Reply:
         if interest not in (each.interest for each in followed) and (full := too_many(context, len(followed) + 1)):
             return full
         fresh = await chats.subscribe(connection, context.chat, interest, context.now)
+        followed = await chats.subscriptions_of(connection, context.chat.id)
         chat = await chats.get(connection, context.chat.id)
         categories = await chats.looked_at(connection, [interest], services.settings.arxiv.default_categories)
     assert chat is not None
@@ -46,7 +47,10 @@ async def subscribe(context: Context) -> Reply:
         *expected(recently.a_day, phrases),
         phrases("subscribe.next", next=context.local(chat.next_digest_at)),
     ]
-    return Reply("\n".join(lines))
+    own = next(each for each in followed if each.interest == interest)
+    if own.alerts_since is not None:
+        return Reply("\n".join([*lines, phrases("subscribe.alerts")]))
+    return Reply("\n".join(lines), buttons=(Button(phrases("button.alert_on"), f"alert:on {own.id}"),))
 
 
 def too_many(context: Context, count: int) -> Reply | None:
@@ -136,26 +140,35 @@ async def _listed_with(context: Context, said: str) -> Reply:
 
 
 async def subscriptions(context: Context) -> Reply:
-    """What the chat follows, one a line, each with its number."""
+    """What the chat follows, one a line, each with its number; with buttons to end it, and to have it come at once."""
     async with context.services.database.read() as connection:
         followed = await chats.subscriptions_of(connection, context.chat.id)
     context.services.listed.show(context.chat, context.sender, tuple(each.id for each in followed))
     if not followed:
         return context.says("subscriptions.none")
+    phrases, with_buttons = context.phrases, list(enumerate(followed[:_WITH_BUTTONS], start=1))
     return Reply(
-        "\n".join([*_lines(context, followed), "", context.phrases("subscriptions.how")]),
-        title=context.phrases("subscriptions.title"),
-        buttons=tuple(
-            Button(f"✕ {position}", f"drop:{each.id}") for position, each in enumerate(followed[:_WITH_BUTTON], 1)
+        "\n".join([*_lines(context, followed), "", phrases("subscriptions.how"), phrases("subscriptions.alerts")]),
+        title=phrases("subscriptions.title"),
+        buttons=(
+            *(Button(f"✕ {number}", f"drop:{each.id}") for number, each in with_buttons),
+            *(_bell(number, each) for number, each in with_buttons),
         ),
     )
 
 
+def _bell(number: int, each: Subscription) -> Button:
+    if each.alerts_since is None:
+        return Button(f"🔔 {number}", f"alert:on {each.id} list")
+    return Button(f"🔕 {number}", f"alert:off {each.id} list")
+
+
 def _lines(context: Context, followed: Sequence[Subscription]) -> list[str]:
     lines = []
-    for position, each in enumerate(followed, 1):
-        names = meaning(each.interest, context.phrases)
-        lines.append(f"{position}. {each.interest} · {names}" if names else f"{position}. {each.interest}")
+    for number, each in enumerate(followed, start=1):
+        at_once = context.phrases("subscriptions.at_once") if each.alerts_since is not None else ""
+        said = filter(None, [str(each.interest), meaning(each.interest, context.phrases), at_once])
+        lines.append(f"{number}. {' · '.join(said)}")
     return lines
 
 

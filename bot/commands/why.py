@@ -11,7 +11,7 @@ from bot.digests.choose import looks_at
 from bot.interests import Document, Interest, Matches
 from bot.interests.terms import All, Term
 from bot.papers import Paper, find_paper_ids
-from bot.storage import chats, digests, papers
+from bot.storage import chats, digests, papers, replacements
 from bot.storage.digests import Listing
 
 _QUOTED = 60
@@ -30,14 +30,18 @@ async def why(context: Context) -> Reply:
         followed = await chats.subscriptions_of(connection, context.chat.id)
         listed = await digests.of_paper(connection, wanted)
         given = await digests.entry(connection, context.chat.id, wanted)
+        told = await replacements.last_told(connection, context.chat.id, wanted)
     if paper is None or (paper.is_sample and context.chat.platform != "web"):
         return context.says("why.unknown", id=wanted)
     lines = []
     if given is not None:
-        key = "why.held" if given.held else "why.sent"
+        key = "why.held" if given.held else "why.alerted" if given.occasion == "alert" else "why.sent"
         lines.append(phrases(key, at=context.local(given.composed_at)))
     elif not listed:
         lines.append(phrases("why.not_listed"))
+    if told is not None:
+        key = "why.withdrawn" if told.withdrawn else "why.replaced"
+        lines.append(phrases(key, version=told.version, at=context.local(told.at)))
     lines += (
         [phrases("why.nothing_followed")]
         if not followed

@@ -2,11 +2,10 @@
 
 import asyncio
 from collections import defaultdict
-from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import AsyncIterator, Callable, Iterable, Mapping, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from datetime import date, datetime, timedelta
-from typing import TypeVar
 from weakref import WeakValueDictionary
 
 import structlog
@@ -15,18 +14,21 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from bot.cards.reply import Reply
 from bot.chats import Chat, local_day
+from bot.digests.alerts import in_quiet_hours
+from bot.digests.alerts import plans as alert_plans
 from bot.digests.choose import Choice, Selection, Wishes, select
-from bot.digests.edition import Edition, page_size, reply_of
+from bot.digests.edition import reply_of
 from bot.digests.known import Known, match
+from bot.digests.plans import Plan, Plans, with_replaced
 from bot.digests.ports import Awaited, Renders, Summarise, WhyQuiet
+from bot.digests.printing import Press, slices
 from bot.interests import Matches
 from bot.metrics import Metrics
-from bot.papers import Paper, PaperId
-from bot.storage import chats, digests, marks, outbox, papers
+from bot.papers import PaperId
+from bot.storage import alerts, chats, digests, marks, outbox, papers, replacements
 from bot.storage.database import Database
-from bot.storage.digests import NewDigest, Occasion, Receipt
+from bot.storage.digests import Occasion, Receipt
 from bot.storage.outbox import Parcel
-from bot.summary import Summary
 
 MORE_AT_ONCE = 12
 AFTER_TROUBLE = timedelta(minutes=1)
@@ -37,48 +39,12 @@ _TOGETHER = 250
 """Chats whose digests share their queries and one transaction."""
 _LOOK_ANEW = 40
 """So many of those later the listings are read anew, for papers that came meanwhile."""
-_RENDERED_AT_ONCE = 20
-
-T = TypeVar("T")
 
 log = structlog.get_logger(__name__)
 
 
-@dataclass(frozen=True, slots=True)
-class _Plan:
-    """What is to become a chat's digest."""
-
-    chat: Chat
-    occasion: Occasion
-    selection: Selection
-    note: str = ""
-
-    def edition(self, now: datetime, *, awaits_chinese: bool = False) -> Edition:
-        preferences = self.chat.preferences
-        return Edition(
-            self.chat.platform,
-            preferences.language,
-            self.occasion,
-            local_day(preferences, now),
-            self.selection.choice,
-            self.selection.latest_day,
-            self.selection.late_days,
-            preferences.format,
-            self.note,
-            awaits_chinese and preferences.language != "en",
-            page_size(preferences.format, preferences.language) if preferences.paging == "pages" else 0,
-        )
-
-    def opened(self, edition: Edition) -> NewDigest:
-        made = edition.choice.receipt, self.selection.announced_at, edition.latest_day, edition.late_days
-        return NewDigest(self.chat.id, self.occasion, edition.day, *made)
-
-
 async def _no_reason(_chat: Chat, _announced: int, _now: datetime) -> str:
     return ""
-
-
-_Plans = Callable[[AsyncConnection, Known], Awaitable[list[_Plan]]]
 
 
 class OvertakenError(Exception):
@@ -109,7 +75,7 @@ class Composer:
         self.awaits_chinese = awaits_chinese
         self._database = database
         self._why_quiet = why_quiet
-        self._summarise = summarise
+        self._press = Press(database, summarise, renders)
         self._renders = renders
         self._default_categories = tuple(default_categories)
         self._metrics = metrics
@@ -123,14 +89,50 @@ class Composer:
             due = await chats.due(connection, now, list(self._renders))
             interests = await chats.interests(connection) if len(due) > _TOGETHER else ()
         all_well, known = True, Known(interests)
-        for number, batch in enumerate(_slices(due, _TOGETHER), start=1):
-            all_well &= await self._dailies(batch, now, known)
+        for number, batch in enumerate(slices(due, _TOGETHER), start=1):
+            all_well &= await self._several(self._due, batch, now, known)
             if number % _LOOK_ANEW == 0:
                 known.forget()
         earliest = now if all_well else now + AFTER_TROUBLE
         async with self._database.read() as connection:
             next_due = await chats.next_due_at(connection, list(self._renders))
         return max(next_due, earliest) if next_due is not None else None
+
+    async def alerts(self, now: datetime) -> datetime | None:
+        """Compose every alert that is due; when the next one will be."""
+        async with self._database.read() as connection:
+            if await marks.is_held(connection):
+                return None
+            due = await alerts.due(connection, now, list(self._renders))
+        all_well, known = True, Known()
+        for batch in slices(list(due), _TOGETHER):
+            is_well = await self._several(self._alerted, batch, now, known)
+            all_well &= is_well
+            if is_well:
+                await self._end_alerts(due, batch)
+        async with self._database.read() as connection:
+            next_due = await alerts.next_at(connection, list(self._renders), after=now)
+        earliest = None if all_well else now + AFTER_TROUBLE
+        return min(filter(None, (next_due, earliest)), default=None)
+
+    async def alert(self, chat: Chat, now: datetime) -> int:
+        """The alert of one chat, if it is due; how many papers it shows."""
+        async with self._database.read() as connection:
+            due = await alerts.due_since(connection, chat.id, now)
+        shown = await self._make([chat.id], self._alerted([chat.id], now), now)
+        await self._end_alerts(due, [chat.id])
+        return shown
+
+    async def _end_alerts(self, due: Mapping[int, datetime], chat_ids: Iterable[int]) -> None:
+        """These alerts are over. Should a kill leave one due, the ledger knows what it showed."""
+        async with self._database.write() as connection:
+            await alerts.done(connection, {chat_id: due[chat_id] for chat_id in chat_ids if chat_id in due})
+
+    def _alerted(self, chat_ids: Sequence[int], now: datetime) -> Plans:
+        async def alerted(connection: AsyncConnection, known: Known) -> list[Plan]:
+            return await alert_plans(connection, chat_ids, now, known)
+
+        return alerted
 
     async def daily(self, chat: Chat, now: datetime) -> int:
         """The digest of a chat's day: everything it is owed. An empty one is recorded too: the day had its digest."""
@@ -143,7 +145,7 @@ class Composer:
         0 means that nothing was made.
         """
 
-        async def owed_or_latest(connection: AsyncConnection, known: Known) -> list[_Plan]:
+        async def owed_or_latest(connection: AsyncConnection, known: Known) -> list[Plan]:
             (plan,) = await self._owed(connection, [chat], "asked", known)
             if not plan.selection.choice.shown:
                 plan = await self._latest(connection, chat, with_sample=with_sample)
@@ -154,11 +156,11 @@ class Composer:
     async def more(self, chat: Chat, first_held: PaperId, now: datetime) -> int:
         """The next of what a digest holds back, known by any paper that it held; how many papers that shows."""
 
-        async def held_back(connection: AsyncConnection, _: Known) -> list[_Plan]:
+        async def held_back(connection: AsyncConnection, _: Known) -> list[Plan]:
             held = await digests.held_with(connection, chat.id, first_held)
             shown, rest = tuple(held[:MORE_AT_ONCE]), tuple(held[MORE_AT_ONCE:])
             choice = Choice(shown, rest, Receipt(len(held), len(held), len(shown), len(rest)))
-            return [_Plan(chat, "more", Selection(choice))] if shown else []
+            return [Plan(chat, "more", Selection(choice))] if shown else []
 
         return await self._make([chat.id], held_back, now)
 
@@ -173,10 +175,12 @@ class Composer:
         async with self._database.read() as connection:
             (plan,) = await self._owed(connection, [chat], "daily", Known())
         edition = replace(plan.edition(now), page_size=0)
-        return await asyncio.to_thread(reply_of, edition, *await self._facts([edition]))
+        return await asyncio.to_thread(reply_of, edition, *await self._press.facts([edition]))
 
-    async def _dailies(self, chat_ids: Sequence[int], now: datetime, known: Known) -> bool:
-        """The daily digests of these chats together, or each half by itself where that fails; whether all is well.
+    async def _several(
+        self, plans_of: Callable[[Sequence[int], datetime], Plans], chat_ids: Sequence[int], now: datetime, known: Known
+    ) -> bool:
+        """The digests of these chats together, or each half by itself where that fails; whether all is well.
 
         So one chat's trouble is not another's: in the end only that chat stays due, for the next tick.
         """
@@ -185,14 +189,14 @@ class Composer:
         parts = [[chat_id] for chat_id in busy]
         if ready := [chat_id for chat_id in chat_ids if chat_id not in busy]:
             try:
-                await self._make(ready, self._due(ready, now), now, known)
+                await self._make(ready, plans_of(ready, now), now, known)
             except Exception:
                 if len(ready) == 1:
                     log.exception("digest.failed", chat=ready[0])
                     return False
                 middle = len(ready) // 2
                 parts = [ready[:middle], ready[middle:], *parts]
-        return all([await self._dailies(part, now, known) for part in parts])
+        return all([await self._several(plans_of, part, now, known) for part in parts])
 
     def _is_busy(self, chat_id: int) -> bool:
         turn = self._turns.get(chat_id)
@@ -205,7 +209,7 @@ class Composer:
                 await turns.enter_async_context(self._turns.setdefault(chat_id, asyncio.Lock()))
             yield
 
-    async def _make(self, chat_ids: Sequence[int], plans_of: _Plans, now: datetime, known: Known | None = None) -> int:
+    async def _make(self, chat_ids: Sequence[int], plans_of: Plans, now: datetime, known: Known | None = None) -> int:
         """Plan and compose in the chats' turn; how many papers that shows.
 
         One chat's digest is chosen anew where another process was quicker; of several it is not known whose that is.
@@ -225,20 +229,28 @@ class Composer:
                     if not tries:
                         raise
 
-    async def _ready(self, plans: list[_Plan], now: datetime) -> list[_Plan]:
-        """The plans whose papers' summaries are as good as they will be soon; other daily ones are put off a little.
+    async def _ready(self, plans: list[Plan], now: datetime) -> list[Plan]:
+        """The plans whose papers' summaries are as good as they will be soon; others that nobody asked for are put off.
 
-        Not over midnight: that day's digest would be the next one's.
+        A day's digest not over midnight: it would be the next day's. An alert waits for the end of quiet hours, too.
         """
+        if quiet := in_quiet_hours(plans, now):
+            async with self._database.write() as connection:
+                for chat_id, until in quiet.items():
+                    await alerts.put_off(connection, [chat_id], until)
+            plans = [plan for plan in plans if plan.chat.id not in quiet]
         if self._awaited is None:
             return plans
         later = now + LOOK_AGAIN
         patient = [
             plan
             for plan in plans
-            if plan.occasion == "daily"
-            and plan.selection.choice.shown
-            and local_day(plan.chat.preferences, later) == local_day(plan.chat.preferences, now)
+            if plan.occasion == "alert"
+            or (
+                plan.occasion == "daily"
+                and plan.selection.choice.shown
+                and local_day(plan.chat.preferences, later) == local_day(plan.chat.preferences, now)
+            )
         ]
         put_off: set[int] = set()
         for bilingual in (False, True):
@@ -252,20 +264,24 @@ class Composer:
             put_off |= {plan.chat.id for plan in asking if awaited.intersection(plan.selection.choice.shown)}
         if put_off:
             async with self._database.write() as connection:
-                await chats.due_at(connection, put_off, later)
+                if patient[0].occasion == "daily":
+                    await chats.due_at(connection, put_off, later)
+                else:
+                    await alerts.put_off(connection, put_off, later)
             log.info("digests.wait_for_summaries", digests=len(put_off))
         return [plan for plan in plans if plan.chat.id not in put_off]
 
-    def _due(self, chat_ids: Sequence[int], now: datetime) -> _Plans:
-        async def due(connection: AsyncConnection, known: Known) -> list[_Plan]:
+    def _due(self, chat_ids: Sequence[int], now: datetime) -> Plans:
+        async def due(connection: AsyncConnection, known: Known) -> list[Plan]:
             # Asked anew inside the turn: an earlier tick may have served this day.
-            return await self._owed(connection, await chats.still_due(connection, chat_ids, now), "daily", known)
+            plans = await self._owed(connection, await chats.still_due(connection, chat_ids, now), "daily", known)
+            return await with_replaced(connection, plans, now)
 
         return due
 
     async def _owed(
         self, connection: AsyncConnection, people: Sequence[Chat], occasion: Occasion, known: Known
-    ) -> list[_Plan]:
+    ) -> list[Plan]:
         ids = [chat.id for chat in people]
         follows = await chats.subscriptions_by_chat(connection, ids)
         last = await digests.last_dailies(connection, ids)
@@ -282,9 +298,9 @@ class Composer:
         for wish, chat_ids in alike.items():
             given |= await digests.given(connection, chat_ids, known.offer(wish).papers)
 
-        def decide() -> list[_Plan]:
+        def decide() -> list[Plan]:
             return [
-                _Plan(
+                Plan(
                     chat,
                     occasion,
                     known.selection(wishes[chat.id], given.get(chat.id, ""), chat.preferences.cap),
@@ -294,7 +310,7 @@ class Composer:
 
         return await asyncio.to_thread(decide)
 
-    async def _latest(self, connection: AsyncConnection, chat: Chat, *, with_sample: bool) -> _Plan:
+    async def _latest(self, connection: AsyncConnection, chat: Chat, *, with_sample: bool) -> Plan:
         interests = [each.interest for each in await chats.subscriptions_of(connection, chat.id)]
         wanted = await chats.looked_at(connection, interests, self._default_categories)
         found = await digests.latest(connection, wanted)
@@ -307,27 +323,32 @@ class Composer:
         had = set(shown.get(chat.id, "").split())
         wanted_here = announced if not interests else set(matches.of_any())
         matched = [each for each in found if each.paper_id in wanted_here - had]
-        return _Plan(chat, "asked", select(len(announced), matched, wanted, chat.preferences.cap))
+        return Plan(chat, "asked", select(len(announced), matched, wanted, chat.preferences.cap))
 
-    async def _compose(self, plans: Sequence[_Plan], now: datetime, known: Known) -> int:
+    async def _compose(self, plans: Sequence[Plan], now: datetime, known: Known) -> int:
         plans = [await self._with_note(plan, now) for plan in plans]
         awaits_chinese = self.awaits_chinese()
         editions = [plan.edition(now, awaits_chinese=awaits_chinese) for plan in plans]
-        await self._print([edition for edition in editions if not edition.is_empty], now, known)
+        closings = [plan.updates for plan in plans]
+        printed = [edition for edition in editions if not edition.is_empty]
+        await self._press.print(printed, [each for each in closings if each.replaced], now, known)
         days: dict[int, date | None] = {}
         alike: defaultdict[Choice, list[int]] = defaultdict(list)
         parcels = []
         async with self._database.write() as connection:
             opened = [plan.opened(edition) for plan, edition in zip(plans, editions, strict=True)]
             numbers = await digests.add(connection, opened, now)
-            for digest, edition in zip(opened, editions, strict=True):
+            for digest, edition, closing in zip(opened, editions, closings, strict=True):
                 number = numbers[digest.chat_id]
                 alike[edition.choice].append(number)
-                parcels.append(Parcel(digest.chat_id, number, f"d{number}", known.payload_ids.get(edition, ())))
+                payload_ids = known.payload_ids.get(edition, ()) + known.update_ids.get(closing, ())
+                parcels.append(Parcel(digest.chat_id, number, f"d{number}", payload_ids))
                 if digest.occasion == "daily":
                     days[digest.chat_id] = digest.local_day
-            if days and await chats.any_paused(connection, days, now):
-                raise OvertakenError(days)
+            unasked = [digest.chat_id for digest in opened if digest.occasion in ("daily", "alert")]
+            if unasked and await chats.any_paused(connection, unasked, now):
+                raise OvertakenError(unasked)
+            await replacements.told(connection, {plan.chat.id: plan.replaced for plan in plans}, now)
             for choice, digest_ids in alike.items():
                 if not await digests.enter(connection, digest_ids, choice.shown, choice.held):
                     raise OvertakenError(digest_ids)
@@ -337,14 +358,14 @@ class Composer:
         self._tell(plans, parcels)
         return sum(edition.choice.receipt.shown for edition in editions)
 
-    async def _with_note(self, plan: _Plan, now: datetime) -> _Plan:
+    async def _with_note(self, plan: Plan, now: datetime) -> Plan:
         """The same with why there is nothing, where the chat wants to know."""
         is_wanted = plan.occasion == "daily" and plan.chat.preferences.quiet_note
         if not is_wanted or plan.selection.choice.shown:
             return plan
         return replace(plan, note=await self._why_quiet(plan.chat, plan.selection.choice.receipt.announced, now))
 
-    def _tell(self, plans: Sequence[_Plan], parcels: Sequence[Parcel]) -> None:
+    def _tell(self, plans: Sequence[Plan], parcels: Sequence[Parcel]) -> None:
         for plan, parcel in zip(plans, parcels, strict=True):
             receipt = plan.selection.choice.receipt
             log.debug(
@@ -366,33 +387,3 @@ class Composer:
             papers=sum(plan.selection.choice.receipt.shown for plan in plans),
             messages=sum(len(parcel.payload_ids) for parcel in parcels),
         )
-
-    async def _print(self, editions: Iterable[Edition], now: datetime, known: Known) -> None:
-        """Render the editions that are not known yet, a few at a time, and keep their texts.
-
-        Each is kept at once: whatever becomes of the digests, the same text is the same row.
-        """
-        wanted = [edition for edition in dict.fromkeys(editions) if edition not in known.payload_ids]
-        for some in _slices(wanted, _RENDERED_AT_ONCE):
-            texts = await asyncio.to_thread(self._render, some, *await self._facts(some))
-            async with self._database.write() as connection:
-                numbers = await outbox.keep(connection, {text for parts in texts for text in parts}, now)
-            known.payload_ids |= {
-                edition: tuple(numbers[text] for text in parts) for edition, parts in zip(some, texts, strict=True)
-            }
-
-    def _render(
-        self, editions: Iterable[Edition], found: Mapping[PaperId, Paper], written: Mapping[PaperId, Summary]
-    ) -> list[list[str]]:
-        return [self._renders[edition.platform](reply_of(edition, found, written)) for edition in editions]
-
-    async def _facts(self, editions: Iterable[Edition]) -> tuple[dict[PaperId, Paper], dict[PaperId, Summary]]:
-        """The papers that these editions show, and their summaries."""
-        ids = dict.fromkeys(paper_id for edition in editions for paper_id in edition.on_page)
-        async with self._database.read() as connection:
-            found = await papers.get(connection, list(ids))
-        return found, await self._summarise(list(found.values()))
-
-
-def _slices(items: Sequence[T], most: int) -> Iterator[Sequence[T]]:
-    return (items[start : start + most] for start in range(0, len(items), most))

@@ -4,7 +4,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date
 
-from bot.cards.reply import Button, Reply, badges_of, card_of, formed
+from bot.cards.reply import Button, Reply, badges_of, card_of, formed, shortened
 from bot.chats import Format, Language, PlatformName, languages
 from bot.digests.choose import Choice
 from bot.locales import Phrases, format_date, phrases_of
@@ -17,6 +17,7 @@ _TWICE_AS_LONG = 2
 """Cards on a page that say everything in two languages."""
 PAGE_SIZES = frozenset((*_A_PAGE.values(), _TWICE_AS_LONG))
 _DAYS_NAMED = 4
+_QUERY_SHOWN = 80
 
 
 def page_size(form: Format, language: Language) -> int:
@@ -30,6 +31,7 @@ class Edition:
 
     `day` is the chats' own; `latest_day`: the last announcement day among what matched; `late_days`: of what came late.
     `note`: what to say where there are no papers. `awaits_chinese`: the machine that would translate is not there yet.
+    `queries`: of an alert, what found its papers.
     `page_size`: papers on a page, of which `page` is shown, counted from 1; 0: all, in as many messages as they take.
     """
 
@@ -43,6 +45,7 @@ class Edition:
     format: Format = "cards"
     note: str = ""
     awaits_chinese: bool = False
+    queries: tuple[str, ...] = ()
     page_size: int = 0
     page: int = 1
 
@@ -122,8 +125,13 @@ def _more_button(held: Sequence[PaperId], phrases: Phrases) -> tuple[Button, ...
 
 def _receipt(edition: Edition, written: Iterable[Summary], phrases: Phrases) -> str:
     receipt = edition.choice.receipt
+    if edition.occasion == "alert" and receipt.held:
+        key = "digest.receipt.alert.rest"
+    else:
+        key = {"more": "digest.receipt.more", "alert": "digest.receipt.alert"}.get(edition.occasion, "digest.receipt")
     return phrases(
-        "digest.receipt.more" if edition.occasion == "more" else "digest.receipt",
+        key,
+        count=receipt.held,
         announced=receipt.announced,
         matched=receipt.matched,
         shown=receipt.shown,
@@ -140,6 +148,10 @@ def _engines(language: Language, written: Iterable[Summary], phrases: Phrases) -
 
 
 def _title(edition: Edition, phrases: Phrases, *, sample: bool) -> str:
+    if edition.queries:
+        query, others = shortened(edition.queries[0], _QUERY_SHOWN), len(edition.queries) - 1
+        key = "digest.title.alert.several" if others else "digest.title.alert"
+        return phrases(key, query=query, count=others)
     day = format_date(edition.day, "EEE d MMM y" if phrases.name == "en" else "y年M月d日 EEE", locale=phrases.babel)
     return phrases("digest.title.sample" if sample else f"digest.title.{edition.occasion}", day=day)
 

@@ -9,6 +9,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from bot.digests.choose import Offer, Selection, Wishes, offer, owed
 from bot.digests.edition import Edition
+from bot.digests.updates import Updates
 from bot.interests import Document, Interest, Matches
 from bot.storage import digests, papers
 from bot.storage.digests import Listing
@@ -30,6 +31,7 @@ class Known:
         self.offer = lru_cache(_OFFERS)(self._offer)
         self.selection = lru_cache(_SELECTIONS)(self._selection)
         self.payload_ids: dict[Edition, tuple[int, ...]] = {}
+        self.update_ids: dict[Updates, tuple[int, ...]] = {}
         self._interests = set(interests)
         self.forget()
 
@@ -40,8 +42,9 @@ class Known:
         self._matches = Matches(self._interests)
         self.offer.cache_clear()
         self.selection.cache_clear()
-        if len(self.payload_ids) > _EDITIONS:
+        if len(self.payload_ids) + len(self.update_ids) > _EDITIONS:
             self.payload_ids.clear()
+            self.update_ids.clear()
 
     async def read(self, connection: AsyncConnection, wishes: Iterable[Wishes]) -> None:
         """Have the listings that these wishes need, and know which of them they match.

@@ -1,9 +1,9 @@
 """The engine of several machines: Procrastinate on the PostgreSQL that the processes share.
 
-Every process looks for what is due, as with one machine, but queues it instead of doing it: a task for a chat's outbox,
-a chat's digest, a poll of arXiv, some papers' summaries. Duplicates are refused by the queueing lock, so that any
-number of processes may look. Tasks of one chat hold the same lock, so that one of them runs at a time. A dead worker's
-tasks are taken over.
+Every process looks for what is due, as with one machine, but queues it instead of doing it: a task for a chat's
+outbox, a chat's digest or alert, a poll of arXiv, some papers' summaries. Duplicates are refused by the queueing lock,
+so that any number of processes may look. Tasks of one chat hold the same lock, so that one of them runs at a time. A
+dead worker's tasks are taken over.
 https://procrastinate.readthedocs.io/
 """
 
@@ -23,9 +23,10 @@ from sqlalchemy.exc import SQLAlchemyError
 from bot.chats import Chat, PlatformName
 from bot.clock import Clock, Scheduler
 from bot.config import Workers
+from bot.jobs.alerting import Alerting
 from bot.jobs.summarising import Summarising
 from bot.papers import PaperId
-from bot.storage import attempts, chats, marks, outbox, queue
+from bot.storage import alerts, attempts, chats, marks, outbox, queue
 from bot.storage.database import ALIVE, Database
 
 GRACE = 6.0
@@ -56,6 +57,7 @@ class Distributed:
         *,
         deliver: Callable[[int], Awaitable[None]],
         compose: Callable[[Chat, datetime], Awaitable[int]],
+        alerting: Alerting,
         poll: Callable[[datetime], Awaitable[None]],
         next_poll_at: Callable[[datetime], Awaitable[datetime | None]],
         summarising: Summarising,
@@ -66,12 +68,14 @@ class Distributed:
         self._scheduler = scheduler
         self._platforms = list(platforms)
         self._compose = compose
+        self._alerting = alerting
         self._poll = poll
         self._next_poll_at = next_poll_at
         self._summarising = summarising
         self._app = App(connector=PsycopgConnector(conninfo=_conninfo(url), min_size=1, max_size=10))
         self._app.task(name="deliver")(deliver)
         self._app.task(name="compose")(self._compose_one)
+        self._app.task(name="alert")(self._alert_one)
         self._app.task(name="poll")(self._poll_one)
         self._app.task(name="summarise")(self._summarise_some)
         self._working: list[asyncio.Task[None]] = []
@@ -112,6 +116,19 @@ class Distributed:
             later = await chats.next_due_at(connection, self._platforms, after=now)
         waiting = [chat_id for chat_id in due if f"chat-{chat_id}" not in at_work]
         await self._queue("compose", waiting[:MOST_QUEUED])
+        return min(filter(None, (later, now + _LOOK_AGAIN if due else None)), default=None)
+
+    async def queue_alerts(self, now: datetime) -> datetime | None:
+        """Queue the alerts of what came since the last look; when the next one will be due."""
+        await self._alerting.look(now)
+        async with self._database.read() as connection:
+            if await marks.is_held(connection):
+                return None
+            at_work = await queue.locks(connection)
+            due = await alerts.due(connection, now, self._platforms)
+            later = await alerts.next_at(connection, self._platforms, after=now)
+        waiting = [chat_id for chat_id in due if f"chat-{chat_id}" not in at_work]
+        await self._queue("alert", waiting[:MOST_QUEUED])
         return min(filter(None, (later, now + _LOOK_AGAIN if due else None)), default=None)
 
     async def queue_poll(self, now: datetime) -> datetime | None:
@@ -199,14 +216,18 @@ class Distributed:
                 log.warning("worker.taken_over", task=job.task_name, lock=job.lock)
 
     async def _compose_one(self, chat_id: int) -> None:
-        await self._scheduler.run(self._compose_chat(chat_id))
+        await self._scheduler.run(self._for_chat(self._compose, chat_id))
         self._scheduler.wake("deliver")
 
-    async def _compose_chat(self, chat_id: int) -> None:
+    async def _alert_one(self, chat_id: int) -> None:
+        await self._scheduler.run(self._for_chat(self._alerting.alert, chat_id))
+        self._scheduler.wake("deliver")
+
+    async def _for_chat(self, compose: Callable[[Chat, datetime], Awaitable[int]], chat_id: int) -> None:
         async with self._database.read() as connection:
             chat = await chats.get(connection, chat_id)
         if chat is not None:
-            await self._compose(chat, self._clock.now())
+            await compose(chat, self._clock.now())
 
     async def _poll_one(self) -> None:
         await self._scheduler.run(self._poll_first())

@@ -7,7 +7,7 @@ import structlog
 from bot.commands.moving import TIME_TO_CONFIRM
 from bot.commands.subscribing import TIME_TO_UNDO
 from bot.config import Retention
-from bot.storage import broadcasts, budgets, changes, ended, imports, outbox, rejections, updates_seen
+from bot.storage import broadcasts, budgets, changes, ended, imports, outbox, rejections, replacements, updates_seen
 from bot.storage.database import Database
 
 EVERY = timedelta(days=1)
@@ -17,6 +17,8 @@ CHANGES_KEPT = timedelta(days=30)
 """For so long a button that changed a subscription can be undone."""
 REJECTIONS_KEPT = timedelta(days=90)
 BROADCASTS_KEPT = timedelta(days=30)
+REPLACEMENTS_KEPT = timedelta(days=90)
+"""Longer than any digest looks back."""
 
 log = structlog.get_logger(__name__)
 
@@ -41,6 +43,7 @@ class Housekeeper:
                 await imports.prune(connection, now - TIME_TO_CONFIRM)
                 await ended.prune(connection, now - TIME_TO_UNDO)
                 await broadcasts.prune(connection, now - BROADCASTS_KEPT)
+                await replacements.prune(connection, now - REPLACEMENTS_KEPT)
             self._pruned_at = now
             if texts or scopes:
                 log.info("pruned", texts=texts, scopes=scopes)

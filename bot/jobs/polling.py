@@ -1,4 +1,4 @@
-"""Polling: arXiv is asked, and what follows from its answer is set going: summaries, words, hastened digests."""
+"""Polling: arXiv is asked, and what follows from it is set going: summaries, words, hastened digests, alerts."""
 
 from collections.abc import Sequence
 from datetime import datetime
@@ -36,3 +36,5 @@ class Polling:
         self._scheduler.wake("index")
         if await hasten(self._database, self._default_categories, now):
             self._scheduler.wake("digest")
+        # After that: what a digest brings now needs no alert.
+        self._scheduler.wake("alert")

@@ -11,7 +11,19 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from bot.chats import Access, Chat, PlatformName, Preferences, Quota, Subscription, local_day, next_digest_at
 from bot.interests import Interest, stored_interest
 from bot.storage.dialect import insert
-from bot.storage.tables import changes, chats, digest_papers, digests, messages, operators, subscriptions
+from bot.storage.tables import (
+    changes,
+    chats,
+    digest_papers,
+    digests,
+    messages,
+    operators,
+    subscriptions,
+    told_versions,
+)
+
+_NO_ALERT = {"alert_at": None, "alert_from": None}
+"""Whatever keeps a chat from being written to for a while leaves what would have come at once to its next digest."""
 
 
 def chat_from(row: sa.Row[Any]) -> Chat:
@@ -47,6 +59,7 @@ def _preferences_from(row: sa.Row[Any]) -> Preferences:
         cross_lists=row.cross_lists,
         quiet_note=row.quiet_note,
         paging=row.paging,
+        replacements=row.replacements,
     )
 
 
@@ -65,6 +78,7 @@ def _row(preferences: Preferences) -> dict[str, Any]:
         "cross_lists": preferences.cross_lists,
         "quiet_note": preferences.quiet_note,
         "paging": preferences.paging,
+        "replacements": preferences.replacements,
     }
 
 
@@ -136,7 +150,7 @@ async def pause(connection: AsyncConnection, chat_id: int, until: datetime | Non
 
     What the chat follows is gathered all the while, and the first digest afterwards has it all.
     """
-    await connection.execute(sa.update(chats).where(chats.c.id == chat_id).values(paused_until=until))
+    await connection.execute(sa.update(chats).where(chats.c.id == chat_id).values(paused_until=until, **_NO_ALERT))
     return await schedule(connection, chat_id, now)
 
 
@@ -182,7 +196,7 @@ async def _one(connection: AsyncConnection, chat_id: int) -> Chat:
 
 
 async def set_access(connection: AsyncConnection, chat_id: int, access: Access) -> None:
-    await connection.execute(sa.update(chats).where(chats.c.id == chat_id).values(access=access))
+    await connection.execute(sa.update(chats).where(chats.c.id == chat_id).values(access=access, **_NO_ALERT))
 
 
 async def deactivate(
@@ -205,7 +219,7 @@ async def reactivate(connection: AsyncConnection, chat_id: int) -> None:
     await connection.execute(
         sa.update(chats)
         .where(chats.c.id == chat_id)
-        .values(inactive_because=None, inactive_since=None, probe_at=None, shut=0)
+        .values(inactive_because=None, inactive_since=None, probe_at=None, shut=0, **_NO_ALERT)
     )
 
 
@@ -250,25 +264,28 @@ async def move(connection: AsyncConnection, chat: Chat, address: str, now: datet
     # A day has one daily digest. Where both had one, the old one's stays on as another kind: its messages hang on it.
     days = sa.select(digests.c.local_day).where(digests.c.chat_id == known.id)
     await connection.execute(
-        sa.update(digests).where(digests.c.chat_id == chat.id, digests.c.local_day.in_(days)).values(occasion="asked")
+        sa.update(digests)
+        .where(digests.c.chat_id == chat.id, digests.c.local_day.in_(days), digests.c.occasion == "daily")
+        .values(occasion="asked")
     )
     same = subscriptions.alias()
-    since = (
-        sa.select(same.c.since)
-        .where(same.c.chat_id == chat.id, same.c.query == subscriptions.c.query, same.c.since < subscriptions.c.since)
-        .scalar_subquery()
-    )
+    has_same = (same.c.chat_id == chat.id, same.c.query == subscriptions.c.query)
+    since = sa.select(same.c.since).where(*has_same, same.c.since < subscriptions.c.since).scalar_subquery()
+    alerts_since = sa.select(same.c.alerts_since).where(*has_same).scalar_subquery()
     await connection.execute(
         sa.update(subscriptions)
         .where(subscriptions.c.chat_id == known.id)
-        .values(since=sa.func.coalesce(since, subscriptions.c.since))
+        .values(
+            since=sa.func.coalesce(since, subscriptions.c.since),
+            alerts_since=sa.func.coalesce(subscriptions.c.alerts_since, alerts_since),
+        )
     )
     # What the new one has as well stays behind, and goes with the old one.
-    for table, what in ((subscriptions, "query"), (digest_papers, "paper_id")):
+    for table, what in ((subscriptions, "query"), (digest_papers, "paper_id"), (told_versions, "paper_id")):
         new = table.alias()
         has_too = sa.select(new.c[what]).where(new.c.chat_id == known.id)
         await connection.execute(sa.delete(table).where(table.c.chat_id == chat.id, table.c[what].in_(has_too)))
-    for table in (subscriptions, digests, digest_papers, messages, operators, changes):
+    for table in (subscriptions, digests, digest_papers, told_versions, messages, operators, changes):
         await connection.execute(sa.update(table).where(table.c.chat_id == chat.id).values(chat_id=known.id))
     due = min(filter(None, (current.next_digest_at, known.next_digest_at)), default=None)
     last_day = max(filter(None, (current.last_digest_day, known.last_digest_day)), default=None)
@@ -317,7 +334,7 @@ async def next_due_at(
 
 
 def is_served() -> sa.ColumnElement[bool]:
-    """Whether a chat was let in and can be written to."""
+    """Whether a chat was let in and may be written to."""
     return sa.and_(chats.c.access == "allowed", chats.c.inactive_because.is_(None))
 
 
@@ -353,7 +370,8 @@ async def subscriptions_by_chat(
     found: dict[int, list[Subscription]] = {}
     for row in await connection.execute(query):
         made_at = row.made_at or row.since  # it was not kept before
-        subscription = Subscription(row.id, row.chat_id, stored_interest(row.query), row.since, made_at)
+        interest = stored_interest(row.query)
+        subscription = Subscription(row.id, row.chat_id, interest, row.since, made_at, row.alerts_since)
         found.setdefault(row.chat_id, []).append(subscription)
     return found
 

@@ -13,8 +13,10 @@ from bot.papers import FRESH, PaperId
 from bot.storage.dialect import insert
 from bot.storage.tables import chats, digest_papers, digests, listings, papers
 
-Occasion = Literal["daily", "asked", "more"]
-"""Why a digest was composed: its daily time, `/digest`, or the button that opens what was held back."""
+Occasion = Literal["daily", "asked", "more", "alert"]
+"""Why a digest was composed: its daily time, `/digest`, the button that opens what was held back, or papers that a
+subscription wants at once.
+"""
 
 _BATCH = 5_000
 
@@ -262,10 +264,10 @@ class PastDigest:
 
 
 async def last(connection: AsyncConnection, chat_id: int) -> PastDigest | None:
-    """The chat's last digest, daily or asked for; opening what one held back makes none."""
+    """The chat's last digest, daily or asked for; an alert is none, nor is opening what one held back."""
     query = (
         sa.select(digests)
-        .where(digests.c.chat_id == chat_id, digests.c.occasion != "more")
+        .where(digests.c.chat_id == chat_id, digests.c.occasion.in_(("daily", "asked")))
         .order_by(digests.c.id.desc())
         .limit(1)
     )
@@ -281,15 +283,16 @@ class Entry:
 
     composed_at: datetime
     held: bool
+    occasion: Occasion
 
 
 async def entry(connection: AsyncConnection, chat_id: int, paper_id: PaperId) -> Entry | None:
     """What a chat was given of a paper, if anything."""
     row = digest_papers.c
     query = (
-        sa.select(digests.c.composed_at, row.held)
+        sa.select(digests.c.composed_at, row.held, digests.c.occasion)
         .join_from(digest_papers, digests, digests.c.id == row.digest_id)
         .where(row.chat_id == chat_id, row.paper_id == paper_id)
     )
     found = (await connection.execute(query)).first()
-    return Entry(found.composed_at, found.held) if found else None
+    return Entry(found.composed_at, found.held, found.occasion) if found else None

@@ -47,7 +47,7 @@ async def take_up(
         return None
     await connection.execute(sa.delete(ended_subscriptions).where(*mine))
     again = insert(connection.dialect.name, subscriptions).values(
-        chat_id=chat.id, query=row.query, since=row.since, made_at=row.made_at
+        chat_id=chat.id, query=row.query, since=row.since, made_at=row.made_at, alerts_since=row.alerts_since
     )
     earlier = sa.case((subscriptions.c.since < again.excluded.since, subscriptions.c.since), else_=again.excluded.since)
     # Who subscribed to it anew meanwhile is owed what it owed, too.

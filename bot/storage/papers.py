@@ -11,7 +11,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from bot.announcements import midnight_of
 from bot.interests import Document
 from bot.papers import FRESH, Announced, Paper, PaperId
-from bot.storage import words
+from bot.storage import replacements, words
 from bot.storage.dialect import insert
 from bot.storage.tables import listings, papers
 
@@ -98,6 +98,7 @@ async def add(connection: AsyncConnection, new: Iterable[Paper], seen_at: dateti
     rows = {paper.id: _row(paper, seen_at) for paper in new}
     if not rows:
         return
+    await replacements.note(connection, list(rows.values()), seen_at)
     await connection.execute(_put(connection.dialect.name), list(rows.values()))
     await words.note(connection, list(rows))
 

@@ -223,6 +223,7 @@ chats = sa.Table(
     sa.Column("format", sa.Text, nullable=False, server_default="cards"),
     sa.Column("cross_lists", sa.Boolean, nullable=False, server_default=sa.true()),
     sa.Column("quiet_note", sa.Boolean, nullable=False, server_default=sa.false()),
+    sa.Column("replacements", sa.Boolean, nullable=False, server_default=sa.false()),
     sa.Column("access", sa.Text, nullable=False),
     sa.Column("inactive_because", sa.Text),
     sa.Column("inactive_since", Instant),
@@ -236,6 +237,8 @@ chats = sa.Table(
     sa.Column("most_papers", sa.Integer),
     sa.Column("most_subscriptions", sa.Integer),
     sa.Column("person_id", sa.Text),
+    sa.Column("alert_at", Instant, index=True),
+    sa.Column("alert_from", Instant),
     sa.UniqueConstraint("platform", "address"),
     **_NEVER_TWICE,
 )
@@ -248,7 +251,14 @@ subscriptions = sa.Table(
     sa.Column("query", sa.Text, nullable=False),
     sa.Column("since", Instant, nullable=False),
     sa.Column("made_at", Instant),
+    sa.Column("alerts_since", Instant),
     sa.UniqueConstraint("chat_id", "query"),
+    sa.Index(
+        "ix_subscriptions_alerts",
+        "chat_id",
+        sqlite_where=sa.text("alerts_since IS NOT NULL"),
+        postgresql_where=sa.text("alerts_since IS NOT NULL"),
+    ),
     **_NEVER_TWICE,
 )
 
@@ -261,6 +271,7 @@ ended_subscriptions = sa.Table(
     sa.Column("query", sa.Text, nullable=False),
     sa.Column("since", Instant, nullable=False),
     sa.Column("made_at", Instant),
+    sa.Column("alerts_since", Instant),
     sa.Column("ended_at", Instant, nullable=False),
 )
 
@@ -324,6 +335,30 @@ digest_papers = sa.Table(
     sa.Column("position", sa.Integer, nullable=False),
     sa.Column("held", sa.Boolean, nullable=False),
     sqlite_with_rowid=False,  # by far the largest table: so its rows stand in the primary key itself, and nowhere else
+)
+
+# The versions that took the place of one that was stored; once more where the same one turns out to be withdrawn.
+# `before`, `comment`: the version that was stored till then, and what its authors said of it.
+replacements = sa.Table(
+    "replacements",
+    metadata,
+    sa.Column("paper_id", sa.Text, _reference("papers.id"), primary_key=True),
+    sa.Column("version", sa.Integer, primary_key=True, autoincrement=False),
+    sa.Column("withdrawn", sa.Boolean, primary_key=True),
+    sa.Column("before", sa.Integer, nullable=False),
+    sa.Column("comment", sa.Text),
+    sa.Column("seen_at", Instant, nullable=False, index=True),
+)
+
+# The last version of a paper that a chat was told of after it was given the paper.
+told_versions = sa.Table(
+    "told_versions",
+    metadata,
+    sa.Column("chat_id", sa.Integer, _reference("chats.id"), primary_key=True),
+    sa.Column("paper_id", sa.Text, _reference("papers.id"), primary_key=True),
+    sa.Column("version", sa.Integer, nullable=False),
+    sa.Column("withdrawn", sa.Boolean, nullable=False),
+    sa.Column("told_at", Instant, nullable=False),
 )
 
 # What messages say, in their platform's own form. Each text stands here once, for however many chats.

@@ -29,8 +29,9 @@ async def alert(context: Context) -> Reply:
     if not words and not is_on:
         return await _switched(context, followed, is_on=False)
     target = " ".join(words)
-    if target.isdecimal() and len(target) <= _LONGEST_NUMBER and 1 <= int(target) <= len(followed):
-        return await _switched(context, [followed[int(target) - 1]], is_on=is_on)
+    if target.isdecimal() and len(target) <= _LONGEST_NUMBER:
+        meant = followed[int(target) - 1 : int(target)] if int(target) else []
+        return await _switched(context, meant, is_on=is_on) if meant else context.says("alert.how")
     try:
         interest = parse_interest(target)
     except BadQuery as error:

@@ -70,10 +70,18 @@ class User:
     locale: str
 
 
+@dataclass(frozen=True, slots=True)
+class GuildRole:
+    id: int
+    name: str
+    mentionable: bool
+
+
 @dataclass(slots=True)
 class Guild:
     id: int
     name: str
+    roles: dict[int, GuildRole] = field(default_factory=dict)
     managers: dict[int, bool] = field(default_factory=dict)
     everyone: int = MEMBER
     timed_out_until: str | None = None
@@ -171,6 +179,7 @@ class World(Stub):
         self._users: dict[int, User] = {application_id: User(application_id, "Paperwire", "en-US")}
         self._closed_dms: set[int] = set()
         self._stored: dict[int, Json] = {}
+        self._said: dict[int, str] = {}
         self._nonces: dict[str, tuple[float, Json]] = {}
         self._interactions: dict[str, Interaction] = {}
         self._sessions: dict[str, Session] = {}
@@ -246,7 +255,9 @@ class World(Stub):
             ),
         }
 
-    def _role_json(self, role_id: int, name: str, permissions: int, position: int) -> Json:
+    def _role_json(
+        self, role_id: int, name: str, permissions: int, position: int, *, mentionable: bool = False
+    ) -> Json:
         return {
             "id": str(role_id),
             "name": name,
@@ -256,7 +267,7 @@ class World(Stub):
             "colors": {"primary_color": 0, "secondary_color": None, "tertiary_color": None},
             "hoist": False,
             "managed": False,
-            "mentionable": False,
+            "mentionable": mentionable,
             "flags": 0,
         }
 
@@ -278,6 +289,10 @@ class World(Stub):
             "roles": [
                 self._role_json(guild_id, "@everyone", self._guilds[guild_id].everyone, 0),
                 self._role_json(guild_id + 1, "Managers", MANAGE_GUILD, 1),
+                *(
+                    self._role_json(role.id, role.name, 0, place, mentionable=role.mentionable)
+                    for place, role in enumerate(self._guilds[guild_id].roles.values(), 2)
+                ),
             ],
             "members": [self._member_json(guild_id, self.application_id)],
             "channels": [self._channel_json(each.id) for each in inside if each.type not in THREADS],

@@ -36,7 +36,8 @@ class Preferences:
     `asap`: as soon as the day's announcements are complete, instead of at a time. `days`: the weekdays that have one,
     Monday as 0. `quiet`: from when to when (local) nothing is sent unasked; it may go over midnight. `cross_lists`:
     whether papers count whose first category is another one. `quiet_note`: whether a day without papers is told, and
-    why.
+    why. `links`: whether links to papers that people post in a group are answered with a short card. `mention`: the
+    role that a daily digest mentions (Discord's number of it).
     """
 
     time: TimeOfDay = TimeOfDay(9, 0)
@@ -49,6 +50,8 @@ class Preferences:
     format: Format = "cards"
     cross_lists: bool = True
     quiet_note: bool = False
+    links: bool = False
+    mention: str = ""
 
     @property
     def tz(self) -> ZoneInfo:

@@ -13,7 +13,7 @@ from bot.chats import Chat
 from bot.commands.forgetting import TIME_TO_CONFIRM
 from bot.config import Retention
 from bot.jobs.housekeeping import Housekeeper
-from bot.storage import attempts, chats, digests, forgetting, imports, operators, outbox, saved, threads
+from bot.storage import attempts, chats, digests, forgetting, imports, links_answered, operators, outbox, saved, threads
 from bot.storage.database import Database
 from bot.storage.digests import NewDigest, Receipt
 from bot.storage.tables import metadata, payloads
@@ -49,6 +49,7 @@ async def a_full_chat(database: Database, **facts: str) -> Chat:
         await outbox.put(connection, chat.id, numbers[chat.id], f"d{chat.id}", ["shared", f"own {chat.id}"], MONDAY)
         await threads.say(connection, chat.id, "person", f"said {chat.id}", "<p>hello</p>", MONDAY)
         await imports.put(connection, chat.id, "paperwire = 1", MONDAY)
+        await links_answered.claim(connection, chat.id, [paper.id], MONDAY, MONDAY, 1)
         await operators.add(connection, "telegram", f"ada of {chat.address}", chat.id)
         await saved.add(connection, "telegram", f"ada of {chat.address}", [paper.id], MONDAY)
     return chat

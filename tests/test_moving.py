@@ -12,7 +12,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from bot.cards.reply import Reply
-from bot.chats import Preferences
+from bot.chats import Chat, Preferences
 from bot.commands import portable
 from bot.commands.moving import TIME_TO_CONFIRM
 from bot.commands.opml import interest_of
@@ -133,7 +133,8 @@ def test_what_is_exported_is_read_as_it_was(queries: list[str], chosen: dict[str
     preferences = Preferences()
     for name, value in chosen.items():
         preferences = SETTINGS[name].change(preferences, value)
-    what = portable.portable(preferences, dict.fromkeys(map(parse_interest, queries)))
+    chat = Chat(1, "discord", "1", "papers", is_group=True, preferences=preferences)
+    what = portable.portable(chat, dict.fromkeys(map(parse_interest, queries)))
     read = portable.read(portable.write(what, "A comment\nof two lines"))
     assert read == what
     assert read.applied(Preferences()) == preferences

@@ -161,12 +161,15 @@ ROWS: dict[str, list[dict[str, Any]]] = {
             "last_digest_day": date(2026, 2, 28),
             "created_at": INSTANT,
             "paused_until": INSTANT,
+            "links": True,
+            "mention": "1100000000000000099",
         }
         for number, title, because in ((3, "A \0 chat", None), (41, "", "Forbidden: bot was kicked"))
     ],
     "subscriptions": [
         {"id": 5, "chat_id": 41, "query": "cs.CV+cs.CL -cs.RO", "since": INSTANT, "made_at": INSTANT},
     ],
+    "links_answered": [{"chat_id": 41, "paper_id": "2502.14584", "at": INSTANT}],
     "imports": [{"id": 6, "chat_id": 41, "content": 'paperwire = 1\nsubscriptions = ["cs.CL"]\n', "at": INSTANT}],
     "digests": [
         {

@@ -10,7 +10,7 @@ from bot.arxiv.poll import FeedPoller
 from bot.cards.reply import Reply
 from bot.chats import UNTIL_RESUMED, Chat, Language, local_day
 from bot.clock import Clock, Scheduler
-from bot.commands.request import Fetch, Sender
+from bot.commands.request import Fetch, Place, Sender
 from bot.config import Settings
 from bot.digests.compose import Composer
 from bot.digests.ports import Renders, Summarise
@@ -65,7 +65,7 @@ class Services:
 
 @dataclass(frozen=True, slots=True)
 class Context:
-    """One command given in one chat. `file` fetches the file that came with it, if one did."""
+    """One command given in one chat. `file` fetches the file that came with it, if one did; `place` is the chat's."""
 
     services: Services
     chat: Chat
@@ -74,6 +74,7 @@ class Context:
     argument: str
     now: datetime
     file: Fetch | None = None
+    place: Place = field(default_factory=Place)
 
     @property
     def phrases(self) -> Phrases:

@@ -11,7 +11,10 @@ from bot.cards.reply import Reply
 from bot.chats import Chat
 from bot.commands import (
     access,
+    completing,
     forgetting,
+    inline,
+    links,
     moving,
     pausing,
     previewing,
@@ -26,7 +29,8 @@ from bot.commands import (
     why,
 )
 from bot.commands.context import Context, Services, spoken
-from bot.commands.request import Incoming, Permission, longest
+from bot.commands.offers import Choice, Results
+from bot.commands.request import LONGEST_TEXT, Incoming, Permission, longest
 from bot.locales import phrases_of
 from bot.papers import find_paper_ids
 from bot.storage import chats
@@ -50,6 +54,11 @@ class Command:
     free_to_read: bool = False
     before_access: bool = False
     takes_file: bool = False
+
+    @property
+    def is_for_everyone(self) -> bool:
+        """Whether people who are no administrators have any use for it."""
+        return self.permission is Permission.ANYONE or self.free_to_read
 
 
 async def help_(context: Context) -> Reply:
@@ -88,6 +97,7 @@ COMMANDS = (
 
 ACTIONS = (
     Command("abstract", reading.abstract),
+    Command("paper", reading.in_message),
     Command("more", reading.more),
     Command("save", saving.save),
     Command("saved", saving.turn),
@@ -120,8 +130,11 @@ class Desk:
     async def answer(self, incoming: Incoming) -> Reply | None:
         """Do what was asked; trouble of ours is told in one line and logged, never raised."""
         try:
-            return await self._answer(incoming)
+            return await (self._overheard(incoming) if incoming.overheard else self._answer(incoming))
         except Exception as error:
+            if incoming.overheard:
+                log.exception("links.failed")
+                return None
             log.exception("command.failed", text=incoming.text[:40], action=incoming.action[:40])
             phrases = phrases_of(spoken("both", incoming.sender.language))
             return Reply(phrases("error.disk" if isinstance(error, SQLAlchemyError) else "error.ours"))
@@ -140,6 +153,41 @@ class Desk:
         refusal = await self._refusal(command, context)
         return refusal or await command.run(context)
 
+    async def results(self, incoming: Incoming, page: str = "") -> Results:
+        """The papers that somebody looks up while they type; `incoming` is from their private chat."""
+        try:
+            return await inline.results(await self._glance(incoming, incoming.text.strip()), page)
+        except Exception:
+            log.exception("inline.failed", text=incoming.text[:40])
+            return Results(hint=phrases_of(spoken("both", incoming.sender.language))("inline.busy"))
+
+    async def choices(self, incoming: Incoming, command: str) -> list[Choice]:
+        """What can stand in a command's argument, of which `incoming` has what was typed; none where a chat waits."""
+        try:
+            context = await self._glance(incoming, incoming.text[:LONGEST_TEXT])
+            return await completing.choices(context, command) if context.chat.access == "allowed" else []
+        except Exception:
+            log.exception("choices.failed", command=command, text=incoming.text[:40])
+            return []
+
+    async def _overheard(self, incoming: Incoming) -> Reply | None:
+        return await links.answer(await self._glance(incoming), incoming.text)
+
+    async def _glance(self, incoming: Incoming, argument: str = "") -> Context:
+        """The context of something that makes no chat known, and brings none back that was given up."""
+        services = self._services
+        async with services.database.read() as connection:
+            chat = await chats.find(connection, incoming.platform, incoming.address)
+            if chat is None:
+                access_ = await access.first_access(connection, services, incoming)
+                preferences = services.settings.digest.preferences
+                chat = Chat(
+                    *(0, incoming.platform, incoming.address, incoming.title, incoming.is_group, preferences, access_)
+                )
+        is_operator = await access.is_operator(services, incoming)
+        now = services.clock.now()
+        return Context(services, chat, incoming.sender, is_operator, argument, now, place=incoming.place)
+
     async def _welcome_back(self, chat: Chat) -> Chat:
         """A chat that was given up comes back by itself when somebody speaks there; it is asked how to go on."""
         services = self._services
@@ -152,7 +200,7 @@ class Desk:
         services, now = self._services, self._services.clock.now()
         chat = await self._meet(incoming)
         is_operator = await access.is_operator(services, incoming)
-        return Context(services, chat, incoming.sender, is_operator, argument, now, incoming.file)
+        return Context(services, chat, incoming.sender, is_operator, argument, now, incoming.file, incoming.place)
 
     async def _meet(self, incoming: Incoming) -> Chat:
         """The chat, as it is kept."""

@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import Sequence
+from dataclasses import replace
 from datetime import timedelta
 
 import structlog
@@ -33,7 +34,7 @@ async def export(context: Context) -> Reply:
     """The chat's subscriptions and settings as one file."""
     async with context.services.database.read() as connection:
         followed = await chats.subscriptions_of(connection, context.chat.id)
-    what = portable.portable(context.chat.preferences, (each.interest for each in followed))
+    what = portable.portable(context.chat, (each.interest for each in followed))
     text = portable.write(what, context.phrases("export.comment"))
     return Reply(context.phrases("export.done", count=len(followed)), file=File("paperwire.toml", text))
 
@@ -57,11 +58,14 @@ async def _offer(context: Context, wanted: Portable) -> Reply:
     services, chat = context.services, context.chat
     async with services.database.read() as connection:
         followed = {each.interest for each in await chats.subscriptions_of(connection, chat.id)}
+    wanted, misfits = await _fitting(context, wanted)
     new = [interest for interest in wanted.interests if interest not in followed]
     if len(followed) + len(new) > MOST_SUBSCRIPTIONS:
         return context.says("subscribe.too_many", count=MOST_SUBSCRIPTIONS)
     changed = _changed(context, chat.preferences, wanted.applied(chat.preferences))
     lines = _what_changes(context, new, len(wanted.interests) - len(new), changed, wanted.left_out)
+    if misfits:
+        lines.append(context.phrases("import.not_here", names=", ".join(misfits)))
     title = context.phrases("import.title")
     if not (new or changed):
         return Reply("\n".join([context.phrases("import.nothing"), *lines]), title=title)
@@ -109,6 +113,18 @@ async def choose(context: Context) -> Reply:
     if chat.next_digest_at is not None:
         lines.append(context.phrases("subscribe.next", next=context.local(chat.next_digest_at)))
     return Reply("\n".join(lines))
+
+
+async def _fitting(context: Context, wanted: Portable) -> tuple[Portable, list[str]]:
+    """What a file says without the settings that this chat cannot have, such as a role of another server; and those."""
+    fits, misfits = [], []
+    for name, value in wanted.settings:
+        setting = SETTINGS[name]
+        if setting.fits(context.chat) and not await setting.refused(context, value):
+            fits.append((name, value))
+        elif setting.change(Preferences(), value) != Preferences():
+            misfits.append(name)
+    return replace(wanted, settings=tuple(fits)), misfits
 
 
 def _read(text: str) -> Portable:

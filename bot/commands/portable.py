@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from datetime import time
 from typing import Any
 
-from bot.chats import MOST_SUBSCRIPTIONS, Preferences
+from bot.chats import MOST_SUBSCRIPTIONS, Chat, Preferences
 from bot.commands.settings import SETTINGS, BadValueError
 from bot.interests import BadQuery, Interest, parse_interest
 
@@ -61,9 +61,11 @@ class Portable:
         return preferences
 
 
-def portable(preferences: Preferences, interests: Iterable[Interest]) -> Portable:
+def portable(chat: Chat, interests: Iterable[Interest]) -> Portable:
     """What a chat has."""
-    settings = tuple((name, setting.written(preferences)) for name, setting in SETTINGS.items())
+    settings = tuple(
+        (name, setting.written(chat.preferences)) for name, setting in SETTINGS.items() if setting.fits(chat)
+    )
     return Portable(tuple(interests), settings)
 
 

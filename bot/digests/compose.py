@@ -66,7 +66,13 @@ class _Plan:
             preferences.format,
             self.note,
             awaits_chinese and preferences.language != "en",
+            preferences.mention if self._mentions else "",
         )
+
+    @property
+    def _mentions(self) -> bool:
+        """People are called to the digest of the day, not to what somebody asked for, nor to a day without papers."""
+        return self.occasion == "daily" and self.chat.platform == "discord" and bool(self.selection.choice.shown)
 
     def opened(self, edition: Edition) -> NewDigest:
         receipt, announced_at = edition.choice.receipt, self.selection.announced_at

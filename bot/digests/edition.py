@@ -21,6 +21,7 @@ class Edition:
 
     `day` is the chats' own; `latest_day`: the last announcement day among what matched; `late_days`: of what came late.
     `note`: what to say where there are no papers. `awaits_chinese`: the machine that would translate is not there yet.
+    `mention`: the role that its first message mentions; the others' texts are those of chats that mention none.
     """
 
     platform: PlatformName
@@ -33,6 +34,7 @@ class Edition:
     format: Format = "cards"
     note: str = ""
     awaits_chinese: bool = False
+    mention: str = ""
 
     @property
     def is_empty(self) -> bool:
@@ -65,6 +67,7 @@ def reply_of(edition: Edition, papers: Mapping[PaperId, Paper], written: Mapping
             ]
         ),
         buttons=_more_button(edition.choice.held, first),
+        mention=edition.mention,
     )
 
 

@@ -4,9 +4,10 @@ from datetime import datetime, timedelta
 
 import structlog
 
+from bot.commands.links import AGAIN_AFTER
 from bot.commands.moving import TIME_TO_CONFIRM
 from bot.config import Retention
-from bot.storage import budgets, imports, outbox, rejections, updates_seen
+from bot.storage import budgets, imports, links_answered, outbox, rejections, updates_seen
 from bot.storage.database import Database
 
 EVERY = timedelta(days=1)
@@ -34,6 +35,7 @@ class Housekeeper:
                 await updates_seen.prune(connection, now - UPDATES_COME_AGAIN)
                 await rejections.prune(connection, now - REJECTIONS_KEPT)
                 await imports.prune(connection, now - TIME_TO_CONFIRM)
+                await links_answered.prune(connection, now - AGAIN_AFTER)
             self._pruned_at = now
             if texts or scopes:
                 log.info("pruned", texts=texts, scopes=scopes)

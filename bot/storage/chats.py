@@ -44,6 +44,8 @@ def _preferences_from(row: sa.Row[Any]) -> Preferences:
         format=row.format,
         cross_lists=row.cross_lists,
         quiet_note=row.quiet_note,
+        links=row.links,
+        mention=row.mention,
     )
 
 
@@ -61,6 +63,8 @@ def _row(preferences: Preferences) -> dict[str, Any]:
         "format": preferences.format,
         "cross_lists": preferences.cross_lists,
         "quiet_note": preferences.quiet_note,
+        "links": preferences.links,
+        "mention": preferences.mention,
     }
 
 

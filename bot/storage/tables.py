@@ -217,6 +217,8 @@ chats = sa.Table(
     sa.Column("last_digest_day", sa.Date),
     sa.Column("created_at", Instant, nullable=False),
     sa.Column("paused_until", Instant),
+    sa.Column("links", sa.Boolean, nullable=False, server_default=sa.false()),
+    sa.Column("mention", sa.Text, nullable=False, server_default=""),
     sa.UniqueConstraint("platform", "address"),
     **_NEVER_TWICE,
 )
@@ -230,6 +232,15 @@ subscriptions = sa.Table(
     sa.Column("since", Instant, nullable=False),
     sa.Column("made_at", Instant),
     sa.UniqueConstraint("chat_id", "query"),
+)
+
+# When a link to a paper was answered in a chat.
+links_answered = sa.Table(
+    "links_answered",
+    metadata,
+    sa.Column("chat_id", sa.Integer, _reference("chats.id"), primary_key=True),
+    sa.Column("paper_id", sa.Text, primary_key=True),
+    sa.Column("at", Instant, nullable=False),
 )
 
 # What somebody wants to import, until they say yes.

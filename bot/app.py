@@ -20,8 +20,10 @@ from bot.cards.reply import Render, Reply
 from bot.chats import Chat, PlatformName
 from bot.clock import Clock, Scheduler
 from bot.commands.alerts import alert, ask_about_restore, explain_detour
+from bot.commands.completing import COMPLETED
 from bot.commands.context import Claim, Services
 from bot.commands.desk import COMMANDS, Desk
+from bot.commands.request import Permission
 from bot.commands.returning import welcome_back
 from bot.commands.status import web_status, why_quiet
 from bot.config import Settings
@@ -282,12 +284,19 @@ class App:
 
     def _add_telegram(self) -> None:
         # Each platform's library is loaded only where there is a token: that is most of the start time and memory.
+        from bot.platforms.telegram.menu import MenuCommand
         from bot.platforms.telegram.render import render
         from bot.platforms.telegram.send import TelegramPlatform
         from bot.platforms.telegram.updates import TelegramUpdates
 
         english, chinese = phrases_of("en"), phrases_of("zh")
-        commands = [(each.name, english(f"command.{each.name}"), chinese(f"command.{each.name}")) for each in COMMANDS]
+        commands = [
+            MenuCommand(
+                each.name, english(f"command.{each.name}"), chinese(f"command.{each.name}"), each.is_for_everyone
+            )
+            for each in COMMANDS
+            if each.permission is not Permission.OPERATOR
+        ]
         platform = TelegramPlatform(self._settings.telegram)
         self._open.append(platform)
         self._platforms["telegram"] = platform
@@ -300,6 +309,7 @@ class App:
             self._clock,
             commands,
             self._desk.answer,
+            self._desk.results,
             joined=partial(self._joined, "telegram"),
             left=partial(self._left, "telegram"),
             moved=partial(self._moved, "telegram"),

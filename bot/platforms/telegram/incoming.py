@@ -4,8 +4,10 @@ import re
 from functools import partial
 
 from telegram import Bot, CallbackQuery, Chat, ChatMember, Message, Update, User
+from telegram.error import TelegramError
 
-from bot.commands.request import Fetch, Incoming, Sender, always
+from bot.commands.request import Fetch, Hearing, Incoming, Place, Sender, always
+from bot.papers import find_linked_ids
 from bot.platforms.telegram.files import fetch
 from bot.platforms.telegram.render import WORD_JOINER
 
@@ -15,7 +17,8 @@ _COMMAND = re.compile(r"(/\w+)(?:@(\w+))?(?!\S)")
 def incoming_of(update: Update, bot: Bot) -> Incoming | None:
     """What an update asks of us: a pressed button, a command, any text in a private chat; None for all the rest.
 
-    A command may stand under a document, or answer a message with one: then it brings that along.
+    A command may stand under a document, or answer a message with one: then it brings that along. Of what people of a
+    group say to each other only what has a link to a paper is handed on.
     """
     if update.callback_query:
         return _pressed(update.callback_query, bot)
@@ -23,14 +26,27 @@ def incoming_of(update: Update, bot: Bot) -> Incoming | None:
     if message is None or message.is_automatic_forward:
         return None
     text = _text_for(message.text or (message.caption if message.document else None) or "", bot.username)
-    is_heard = text.startswith("/") or bool(message.text and message.chat.type == Chat.PRIVATE) if text else False
-    sender = _sender(message, bot) if is_heard else None
-    if not text or sender is None:
+    if text is None:
+        return None
+    if not text.startswith("/") and not (text and message.text and message.chat.type == Chat.PRIVATE):
+        return _overheard(message, bot)
+    sender = _sender(message, bot)
+    if sender is None:
         return None
     answered = message.reply_to_message
     document = message.document or (answered.document if answered else None)
     file = partial(fetch, bot, document) if document and text.startswith("/") else None
-    return _incoming(message.chat, _topic(message), sender, text=text, file=file)
+    return _incoming(bot, message.chat, _topic(message), sender, text=text, file=file)
+
+
+def _overheard(message: Message, bot: Bot) -> Incoming | None:
+    """A message with a link, also one behind a word. What came through a bot has been answered by that bot."""
+    sender = None if message.via_bot or message.chat.type == Chat.PRIVATE else _sender(message, bot)
+    behind = [entity.url for entity in (*message.entities, *message.caption_entities) if entity.url]
+    text = "\n".join([message.text or message.caption or "", *behind])
+    if sender is None or not any(find_linked_ids(text)):
+        return None
+    return _incoming(bot, message.chat, _topic(message), sender, text=text, overheard=True)
 
 
 def _pressed(query: CallbackQuery, bot: Bot) -> Incoming | None:
@@ -38,11 +54,19 @@ def _pressed(query: CallbackQuery, bot: Bot) -> Incoming | None:
         return None
     topic = _topic(query.message) if isinstance(query.message, Message) else None
     chat = query.message.chat
-    return _incoming(chat, topic, _person(query.from_user, chat, bot), action=query.data)
+    return _incoming(bot, chat, topic, _person(query.from_user, chat, bot), action=query.data)
 
 
 def _incoming(
-    chat: Chat, topic: int | None, sender: Sender, text: str = "", action: str = "", file: Fetch | None = None
+    bot: Bot,
+    chat: Chat,
+    topic: int | None,
+    sender: Sender,
+    text: str = "",
+    action: str = "",
+    file: Fetch | None = None,
+    *,
+    overheard: bool = False,
 ) -> Incoming:
     return Incoming(
         platform="telegram",
@@ -53,7 +77,21 @@ def _incoming(
         text=text,
         action=action,
         file=file,
+        overheard=overheard,
+        place=Place(hears=partial(_hears, bot, chat)),
     )
+
+
+async def _hears(bot: Bot, chat: Chat) -> Hearing:
+    """What Telegram lets the bot hear: https://core.telegram.org/bots/features#privacy-mode."""
+    if chat.type in (Chat.PRIVATE, Chat.CHANNEL):
+        return "all"
+    try:
+        if (await bot.get_me()).can_read_all_group_messages or await _is_admin(bot, chat.id, bot.id):
+            return "all"
+    except TelegramError:
+        return "all"
+    return "commands"
 
 
 def _topic(message: Message) -> int | None:

@@ -3,6 +3,7 @@
 import asyncio
 from collections.abc import Collection
 from contextlib import nullcontext
+from dataclasses import replace
 from datetime import datetime, timedelta
 from functools import partial
 from pathlib import Path
@@ -324,9 +325,10 @@ class App:
 
     def _add_discord(self) -> None:
         from bot.platforms.discord.connection import DiscordSender
+        from bot.platforms.discord.menu import SlashCommand
         from bot.platforms.discord.render import render
         from bot.platforms.discord.send import DiscordPlatform
-        from bot.platforms.discord.updates import DiscordUpdates, SlashCommand
+        from bot.platforms.discord.updates import DiscordUpdates
 
         english, chinese = phrases_of("en"), phrases_of("zh")
         commands = [
@@ -343,15 +345,19 @@ class App:
             )
             for each in COMMANDS
         ]
+        commands = [replace(each, completes=each.name in COMPLETED) for each in commands]
         connection = (
             DiscordUpdates(
                 self._settings.discord,
                 self._clock,
                 commands,
+                (english("command.look_up"), chinese("command.look_up")),
                 self._desk.answer,
+                self._desk.choices,
                 joined=partial(self._joined, "discord"),
                 left=partial(self._left, "discord"),
                 lease=lambda: lease(self._database, f"discord shards {self._settings.discord.shard_ids}"),
+                turn=lambda address: self._courier.turn("discord", address),
             )
             if "discord" in self._roles
             else DiscordSender(self._settings.discord, self._clock)

@@ -6,7 +6,7 @@ import json
 import pytest
 import structlog
 
-from bot.cards.reply import Button, Reply
+from bot.cards.reply import Button, File, Reply
 from bot.commands.offers import Choice
 from bot.delivery.port import Sent
 from bot.platforms.discord import updates as updates_module
@@ -76,6 +76,13 @@ async def test_a_direct_message_is_heard_as_a_private_chat_is(stub: DiscordStub,
     assert (incoming.is_group, incoming.overheard) == (False, False)
     assert await incoming.sender.is_admin()
     assert stub.messages[0].channel_id == dm
+
+
+async def test_a_file_follows_the_answer_to_a_direct_message(stub: DiscordStub, bot: Bot) -> None:
+    bot.reply = Reply("Here it is.", file=File("saved.bib", "@misc{视觉}"))
+    stub.say(stub.dm(USER), USER, "/saved export bibtex")
+    await until(lambda: len(stub.messages) == 2)
+    assert [content.decode() for content in stub.uploads.values()] == ["@misc{视觉}"]
 
 
 async def test_the_bots_own_words_are_not_answered(stub: DiscordStub, bot: Bot) -> None:

@@ -13,7 +13,7 @@ import aiohttp
 import discord
 import structlog
 from discord import app_commands
-from discord.http import Route
+from discord.http import HTTPClient, Route
 
 from bot.cards.reply import File, Reply
 from bot.clock import Clock
@@ -166,7 +166,7 @@ class DiscordUpdates(DiscordSender):
                 payloads = render(reply) if reply else []
                 await self._show(interaction, payloads, takes_its_place=takes_its_place, flags=flags)
                 if reply and reply.file:
-                    await _send_file(interaction, reply.file)
+                    await _send_file(interaction.client.http, _route("POST", interaction), reply.file, flags)
         except (discord.DiscordException, aiohttp.ClientError) as error:
             log.warning("discord.not_answered", reason=str(error), text=asked.text[:40], action=asked.action[:40])
         except Exception:
@@ -230,6 +230,10 @@ class DiscordUpdates(DiscordSender):
             for number, payload in enumerate(render(reply) if reply else []):
                 async with self._turn(heard.address):
                     await put(client.http, heard.address, payload, nonce_of(f"re-{message.id}-{number}"))
+            if reply and reply.file:
+                async with self._turn(heard.address):
+                    route = Route("POST", "/channels/{channel_id}/messages", channel_id=message.channel.id)
+                    await _send_file(client.http, route, reply.file)
         except (discord.DiscordException, aiohttp.ClientError) as error:
             log.warning("discord.not_answered", reason=str(error), message=message.id)
         except Exception:
@@ -290,15 +294,15 @@ def _route(method: str, interaction: discord.Interaction, rest: str = "") -> Rou
     return Route(method, f"/webhooks/{{webhook_id}}/{{webhook_token}}{rest}", **token)
 
 
-async def _send_file(interaction: discord.Interaction, file: File) -> None:
-    """A follow-up that is a file: https://discord.com/developers/docs/reference#uploading-files."""
-    body = {"attachments": [{"id": 0, "filename": file.name}], "allowed_mentions": {"parse": []}}
+async def _send_file(http: HTTPClient, route: Route, file: File, flags: int = 0) -> None:
+    """A message that is a file: https://discord.com/developers/docs/reference#uploading-files."""
+    body = {"attachments": [{"id": 0, "filename": file.name}], "allowed_mentions": {"parse": []}, "flags": flags}
     upload = discord.File(BytesIO(file.text.encode()), file.name)
     form: list[dict[str, Any]] = [
         {"name": "payload_json", "value": json.dumps(body)},
         {"name": "files[0]", "value": upload.fp, "filename": file.name, "content_type": "text/plain; charset=utf-8"},
     ]
-    await interaction.client.http.request(_route("POST", interaction), form=form, files=[upload])
+    await http.request(route, form=form, files=[upload])
 
 
 async def _acknowledged(interaction: discord.Interaction, *, thinking: bool, ephemeral: bool) -> bool:

@@ -3,6 +3,7 @@
 import asyncio
 from collections.abc import Collection
 from contextlib import nullcontext
+from dataclasses import replace
 from datetime import datetime, timedelta
 from functools import partial
 from pathlib import Path
@@ -20,6 +21,7 @@ from bot.cards.reply import Render, Reply
 from bot.chats import Chat, PlatformName
 from bot.clock import Clock, Scheduler, Tick
 from bot.commands.alerts import alert, ask_about_restore, explain_detour
+from bot.commands.completing import COMPLETED
 from bot.commands.context import Claim, Services
 from bot.commands.desk import COMMANDS, COMMON, Desk
 from bot.commands.request import Permission
@@ -290,12 +292,18 @@ class App:
 
     def _add_telegram(self) -> None:
         # Each platform's library is loaded only where there is a token: that is most of the start time and memory.
+        from bot.platforms.telegram.menu import MenuCommand
         from bot.platforms.telegram.render import render
         from bot.platforms.telegram.send import TelegramPlatform
         from bot.platforms.telegram.updates import TelegramUpdates
 
         english, chinese = phrases_of("en"), phrases_of("zh")
-        commands = [(each.name, english(f"command.{each.name}"), chinese(f"command.{each.name}")) for each in COMMON]
+        commands = [
+            MenuCommand(
+                each.name, english(f"command.{each.name}"), chinese(f"command.{each.name}"), each.is_for_everyone
+            )
+            for each in COMMON
+        ]
         platform = TelegramPlatform(self._settings.telegram)
         self._open.append(platform)
         self._platforms["telegram"] = platform
@@ -308,6 +316,7 @@ class App:
             self._clock,
             commands,
             self._desk.answer,
+            self._desk.results,
             joined=partial(self._joined, "telegram"),
             left=partial(self._left, "telegram"),
             moved=partial(self._moved, "telegram"),
@@ -322,9 +331,10 @@ class App:
 
     def _add_discord(self) -> None:
         from bot.platforms.discord.connection import DiscordSender
+        from bot.platforms.discord.menu import SlashCommand
         from bot.platforms.discord.render import render
         from bot.platforms.discord.send import DiscordPlatform
-        from bot.platforms.discord.updates import DiscordUpdates, SlashCommand
+        from bot.platforms.discord.updates import DiscordUpdates
 
         english, chinese = phrases_of("en"), phrases_of("zh")
         commands = [
@@ -338,19 +348,25 @@ class App:
                     else ()
                 ),
                 *((english("argument.file"), chinese("argument.file")) if each.takes_file else ()),
-                is_private=each.permission is Permission.OPERATOR,
             )
             for each in COMMANDS
+        ]
+        for_operators = {each.name for each in COMMANDS if each.permission is Permission.OPERATOR}
+        commands = [
+            replace(each, completes=each.name in COMPLETED, is_private=each.name in for_operators) for each in commands
         ]
         connection = (
             DiscordUpdates(
                 self._settings.discord,
                 self._clock,
                 commands,
+                (english("command.look_up"), chinese("command.look_up")),
                 self._desk.answer,
+                self._desk.choices,
                 joined=partial(self._joined, "discord"),
                 left=partial(self._left, "discord"),
                 lease=lambda: lease(self._database, f"discord shards {self._settings.discord.shard_ids}"),
+                turn=lambda address: self._courier.turn("discord", address),
             )
             if "discord" in self._roles
             else DiscordSender(self._settings.discord, self._clock)

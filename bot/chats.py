@@ -40,7 +40,9 @@ class Preferences:
     `asap`: as soon as the day's announcements are complete, instead of at a time. `days`: the weekdays that have one,
     Monday as 0. `quiet`: from when to when (local) nothing is sent unasked; it may go over midnight. `cross_lists`:
     whether papers count whose first category is another one. `quiet_note`: whether a day without papers is told, and
-    why. `replacements`: whether new versions of papers that the chat was given are told.
+    why. `replacements`: whether new versions of papers that the chat was given are told. `links`: whether links to
+    papers that people post in a group are answered with a short card. `mention`: the role that a daily digest mentions
+    (Discord's number of it).
     """
 
     time: TimeOfDay = TimeOfDay(9, 0)
@@ -55,6 +57,8 @@ class Preferences:
     quiet_note: bool = False
     paging: Paging = "messages"
     replacements: bool = False
+    links: bool = False
+    mention: str = ""
 
     @property
     def tz(self) -> ZoneInfo:

@@ -26,6 +26,7 @@ LARGEST_DIFFERENCE = timedelta(seconds=1)
 """Between this machine's clock and the database's: pacing is agreed on in absolute time."""
 RECENT = timedelta(hours=1)
 _PATIENCE = 15.0
+_ACCEPTED = "accepts the token"
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,13 +44,17 @@ async def examine(settings: Settings) -> AsyncIterator[Finding]:
     async for found in _storage(settings):
         yield found
     yield await _arxiv(settings)
-    yield await _token(
+    telegram = await _token(
         "telegram",
         settings.telegram.token.get_secret_value(),
         f"{settings.telegram.base_url}{settings.telegram.token.get_secret_value()}/getMe",
         {},
         "@BotFather",
     )
+    yield telegram
+    if settings.telegram.token.get_secret_value() and telegram.well:
+        async for found in _modes(settings.telegram):
+            yield found
     if settings.telegram.token.get_secret_value() and settings.telegram.webhook_url:
         yield await _webhook(settings.telegram, WallClock().now())
     yield await _token(
@@ -58,6 +63,7 @@ async def examine(settings: Settings) -> AsyncIterator[Finding]:
         f"{settings.discord.api_url}/users/@me",
         {"Authorization": f"Bot {settings.discord.token.get_secret_value()}"},
         "the developer portal",
+        "accepts the token; links are answered in direct messages, and in servers where the bot is mentioned",
     )
 
 
@@ -151,7 +157,9 @@ async def _arxiv(settings: Settings) -> Finding:
     return Finding("arxiv", True, f"answers: {len(document.announced)} announcements in {category}")
 
 
-async def _token(platform: str, token: str, url: str, headers: dict[str, str], source: str) -> Finding:
+async def _token(
+    platform: str, token: str, url: str, headers: dict[str, str], source: str, well: str = _ACCEPTED
+) -> Finding:
     if not token:
         return Finding(platform, True, f"is off: no [{platform}] token")
     try:
@@ -165,7 +173,33 @@ async def _token(platform: str, token: str, url: str, headers: dict[str, str], s
         )
     if answer.is_error:
         return Finding(platform, False, f"answers HTTP {answer.status_code}. Try again in a few minutes.")
-    return Finding(platform, True, "accepts the token")
+    return Finding(platform, True, well)
+
+
+async def _modes(telegram: Telegram) -> AsyncIterator[Finding]:
+    """What @BotFather was told of the bot: https://core.telegram.org/bots/api#getme"""
+    try:
+        async with httpx.AsyncClient(timeout=_PATIENCE) as http:
+            answer = await http.get(f"{telegram.base_url}{telegram.token.get_secret_value()}/getMe")
+        me = answer.json()["result"]
+        name, hears_all, is_inline = me["username"], me["can_read_all_group_messages"], me["supports_inline_queries"]
+    except (httpx.HTTPError, httpx.InvalidURL, ValueError, LookupError, TypeError):
+        return
+    if hears_all:
+        yield Finding(
+            "groups", True, "show the bot in Telegram what people say: /settings links on answers links there"
+        )
+    else:
+        yield Finding(
+            "groups",
+            True,
+            "show the bot in Telegram commands only (privacy mode). For links to be answered make it an administrator "
+            "there; or tell @BotFather /setprivacy, Disable, and add it to the group anew.",
+        )
+    if is_inline:
+        yield Finding("inline", True, f"mode is on: @{name} and an id or words look papers up in any Telegram chat")
+    else:
+        yield Finding("inline", True, "mode is off. To look papers up in any Telegram chat tell @BotFather /setinline.")
 
 
 async def _webhook(telegram: Telegram, now: datetime) -> Finding:

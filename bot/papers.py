@@ -26,6 +26,13 @@ _ID = re.compile(
 # What ids stand behind in links: arxiv.org/abs|pdf|html, alphaxiv, ar5iv, huggingface.co/papers, papers.cool, doi.org.
 _LINK = re.compile(r"(?<![\w-])(?:abs|pdf|html|format|papers|arxiv|overview|10\.48550)/", re.I)
 _LONGEST_TEXT = 20_000
+_PAPER_LINK = re.compile(
+    # People often leave out the scheme. The last one is the DOI of any arXiv paper.
+    r"(?<![\w@./-])(?:https?://)?"
+    r"(?:(?:[\w-]+\.){0,3}(?:(?:arxiv|alphaxiv|ar5iv)\.org|(?:huggingface|hf)\.co|papers\.cool)|(?:dx\.)?doi\.org/10\.48550)"
+    r"/[^\s<>\"']{1,300}",
+    re.I | re.A,
+)
 
 _URL_SIGN = r"(?:[\w./?#&=%~+:@;,!*()-]|\\[_%#&~])"
 _WEB_LINK = re.compile(
@@ -57,6 +64,12 @@ def find_paper_ids(text: str) -> Iterator[PaperId]:
         paper_id = _bare(match["id"])
         if paper_id is not None:
             yield paper_id
+
+
+def find_linked_ids(text: str) -> Iterator[PaperId]:
+    """Every paper that a text has a link to, in order: on arXiv, a mirror or a reader of it; a bare id is no link."""
+    for match in _PAPER_LINK.finditer(unicodedata.normalize("NFKC", text[:_LONGEST_TEXT])):
+        yield from find_paper_ids(match[0])
 
 
 def _bare(found: str) -> PaperId | None:

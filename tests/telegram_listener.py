@@ -9,13 +9,19 @@ from datetime import UTC, datetime
 from pydantic import SecretStr
 
 from bot.cards.reply import Button, Reply
+from bot.commands.offers import Results
 from bot.commands.request import Incoming
 from bot.config import Telegram
+from bot.platforms.telegram.menu import MenuCommand
 from bot.platforms.telegram.updates import TelegramUpdates
 from tests.servers.telegram import TOKEN, TelegramStub
 
 ADA, LIN, GROUP, CHANNEL = 7, 8, -100, -200
-COMMANDS = [("start", "Begin", "开始"), ("status", "How things are", "现状")]
+COMMANDS = [
+    MenuCommand("start", "Begin", "开始"),
+    MenuCommand("subscribe", "Follow", "关注", is_for_everyone=False),
+    MenuCommand("status", "How things are", "现状"),
+]
 
 
 @dataclass
@@ -46,6 +52,8 @@ class Listener:
     heard: list[Incoming] = field(default_factory=list)
     members: list[tuple[str, ...]] = field(default_factory=list)
     answers: Callable[[Incoming], Awaitable[Reply | None]] | None = None
+    typed: list[tuple[Incoming, str]] = field(default_factory=list)
+    finds: Callable[[Incoming, str], Awaitable[Results]] | None = None
     clock: Hasty = field(default_factory=Hasty)
     turns: list[str] = field(default_factory=list)
     alerts: list[str] = field(default_factory=list)
@@ -63,6 +71,10 @@ class Listener:
     async def answer(self, incoming: Incoming) -> Reply | None:
         self.heard.append(incoming)
         return await self.answers(incoming) if self.answers else Reply(text=f"You said {incoming.text}")
+
+    async def find(self, incoming: Incoming, page: str) -> Results:
+        self.typed.append((incoming, page))
+        return await self.finds(incoming, page) if self.finds else Results(hint=f"You typed {incoming.text}")
 
     async def joined(self, address: str) -> None:
         self.members.append(("joined", address))
@@ -90,6 +102,7 @@ async def listening(at: Telegram, listener: Listener) -> AsyncIterator[TelegramU
         listener.clock,
         COMMANDS,
         listener.answer,
+        listener.find,
         listener.joined,
         listener.left,
         listener.moved,

@@ -183,12 +183,25 @@ async def test_the_doctor_finds_all_well(terminal: Terminal, arxiv: ArxivStub) -
             discord__api_url=discord.api_url,
         ).runs("doctor")
     assert done.code == 0
-    assert [line[:2] for line in done.out.splitlines()] == ["✓ "] * 7
+    assert [line[:2] for line in done.out.splitlines()] == ["✓ "] * 9
     assert "✓ database is sound, and its schema is this version's\n" in done.out
     assert "✓ outbox no messages yet\n" in done.out
     assert "✓ telegram accepts the token\n" in done.out
+    assert "tell @BotFather /setprivacy" in done.out
+    assert "tell @BotFather /setinline" in done.out
     assert done.err == ""
     assert arxiv.violations == []
+
+
+async def test_the_doctor_tells_what_telegram_lets_the_bot_hear(terminal: Terminal, arxiv: ArxivStub) -> None:
+    await a_stored_chat(terminal.folder)
+    async with TelegramStub() as telegram:
+        telegram.me |= {"can_read_all_group_messages": True, "supports_inline_queries": True}
+        done = await terminal.with_settings(telegram__token=telegram.token, telegram__base_url=telegram.api_url).runs(
+            "doctor"
+        )
+    assert "✓ groups show the bot in Telegram what people say" in done.out
+    assert "✓ inline mode is on: @paperwire_test_bot and" in done.out
 
 
 async def test_the_doctor_tells_what_is_ill_with_exit_code_1_and_no_secret(terminal: Terminal) -> None:

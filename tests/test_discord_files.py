@@ -4,7 +4,7 @@ import pytest
 
 from bot.commands.request import LARGEST_FILE, NotFetchedError
 from bot.platforms.discord.files import fetch
-from bot.platforms.discord.updates import SlashCommand
+from bot.platforms.discord.menu import SlashCommand
 from tests import test_discord_platform
 from tests.servers.discord import DiscordStub
 from tests.test_discord_platform import CHANNEL, MANAGER, Bot, running, stub, until
@@ -32,7 +32,7 @@ async def test_an_attachment_comes_along_and_its_option_is_offered_in_both_langu
         stub.command(CHANNEL, MANAGER, "import", {"file": CONTENT})
         assert await the_file(bot) == CONTENT.decode()
         assert bot.heard[0].text == "/import"
-        (command,) = stub.commands[None]
+        command, _on_messages = stub.commands[None]
         assert [(option["name"], option["type"], option["required"]) for option in command["options"]] == [
             ("text", 3, False),
             ("file", 11, False),

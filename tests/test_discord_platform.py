@@ -15,14 +15,16 @@ from pydantic import SecretStr
 
 from bot.cards.reply import Button, File, Reply
 from bot.clock import WallClock
+from bot.commands.offers import Choice
 from bot.commands.request import Incoming
 from bot.config import Discord
 from bot.delivery.port import Outcome, Sent, Wait
 from bot.platforms.discord import connection
 from bot.platforms.discord import updates as updates_module
+from bot.platforms.discord.menu import SlashCommand
 from bot.platforms.discord.render import render
 from bot.platforms.discord.send import DiscordPlatform
-from bot.platforms.discord.updates import DiscordUpdates, SlashCommand
+from bot.platforms.discord.updates import DiscordUpdates
 from tests.servers.discord import EMBED, MEMBER, SEND, SEND_IN_THREADS, DiscordStub
 from tests.test_discord_render import CARD
 
@@ -31,8 +33,10 @@ TOKEN = "MTA.abc.def-secret"
 COMMANDS = (
     SlashCommand("status", "How things are", "运行情况"),
     SlashCommand("paper", "Look a paper up", "查论文", "paper", "An arXiv id or link", "arXiv 编号或链接"),
+    SlashCommand("subscribe", "Follow", "关注", "query", "A query", "查询", completes=True),
     SlashCommand("admin", "For operators", "机器人管理", "action", "What to do", "操作", is_private=True),
 )
+LOOK_UP = ("Look up paper", "查看论文")
 HELLO = render(Reply("Hello"))[0]
 CALLBACK = r"POST /interactions/\d+/[^/]+/callback"
 ORIGINAL = r"PATCH /webhooks/\d+/[^/]+/messages/@original"
@@ -64,13 +68,22 @@ class Bot:
         self.may_answer = asyncio.Event()
         self.may_answer.set()
         clock = WallClock()
-        self.updates = DiscordUpdates(settings, clock, COMMANDS, self._answer, self._left, self._joined)
+        self.choices: list[Choice] = []
+        self.typed: list[tuple[Incoming, str]] = []
+        self.updates = DiscordUpdates(
+            *(settings, clock, COMMANDS, LOOK_UP, self._answer, self._choices, self._left, self._joined)
+        )
         self.platform = DiscordPlatform(self.updates, clock)
 
     async def _answer(self, incoming: Incoming) -> Reply | None:
         self.heard.append(incoming)
         await self.may_answer.wait()
         return self.reply
+
+    async def _choices(self, incoming: Incoming, command: str) -> list[Choice]:
+        self.typed.append((incoming, command))
+        await self.may_answer.wait()
+        return self.choices
 
     async def _left(self, address: str, reason: str) -> None:
         self.news.append(("left", address, reason))
@@ -124,7 +137,7 @@ async def send(bot: Bot, key: str = "digest-7-0", address: int = CHANNEL) -> Out
 
 
 async def test_commands_are_offered_in_both_languages(stub: DiscordStub, bot: Bot) -> None:
-    status, paper, admin = stub.commands[None]
+    status, paper, _, admin, *_ = stub.commands[None]
     assert (status["description"], status["description_localizations"]) == ("How things are", {"zh-CN": "运行情况"})
     (option,) = paper["options"]
     assert (option["name"], option["required"]) == ("paper", False)

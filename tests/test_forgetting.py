@@ -23,6 +23,7 @@ from bot.storage import (
     ended,
     forgetting,
     imports,
+    links_answered,
     operators,
     outbox,
     replacements,
@@ -79,6 +80,7 @@ async def a_full_chat(database: Database, **facts: str) -> Chat:
         await replacements.told(
             connection, {chat.id: [Replacement(paper.id, "", 1, 2, withdrawn=False, comment=None)]}, MONDAY
         )
+        await links_answered.claim(connection, chat.id, [paper.id], MONDAY, MONDAY, 1)
         await operators.add(connection, "telegram", f"ada of {chat.address}", chat.id)
         await saved.add(connection, "telegram", f"ada of {chat.address}", [paper.id], MONDAY)
         await votes.cast(connection, "telegram", f"ada of {chat.address}", paper.id, 1, BY_HAND, MONDAY)

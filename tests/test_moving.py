@@ -12,7 +12,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from bot.cards.reply import Reply
-from bot.chats import Preferences, Subscription
+from bot.chats import Chat, Preferences, Subscription
 from bot.commands import portable
 from bot.commands.moving import TIME_TO_CONFIRM
 from bot.commands.opml import interest_of
@@ -135,7 +135,8 @@ def test_what_is_exported_is_read_as_it_was(queries: dict[str, datetime | None],
     for name, value in chosen.items():
         preferences = SETTINGS[name].change(preferences, value)
     followed = [Subscription(1, 1, parse_interest(query), MONDAY, MONDAY, since) for query, since in queries.items()]
-    what = portable.portable(preferences, followed)
+    chat = Chat(1, "discord", "1", "papers", is_group=True, preferences=preferences)
+    what = portable.portable(chat, followed)
     read = portable.read(portable.write(what, "A comment\nof two lines"))
     assert read == what
     assert read.applied(Preferences()) == preferences

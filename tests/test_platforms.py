@@ -15,11 +15,10 @@ import pytest
 from bot.locales import phrases_of
 from tests.process import Running, paperwire
 from tests.servers.arxiv import ArxivStub, Entry, atom_feed
-from tests.servers.discord import DiscordStub
+from tests.servers.discord import EPHEMERAL, DiscordStub
 from tests.servers.telegram import Message, TelegramStub
 
-ADA, STRANGER = 71, 72
-EPHEMERAL = 64
+ADA, STRANGER, OUTSIDER = 71, 72, 73
 TOLD = "answerCallbackQuery"
 GUILD, CHANNEL = 1_100_000_000_000_000_081, 1_100_000_000_000_000_082
 
@@ -77,6 +76,7 @@ async def world(tmp_path: Path) -> AsyncIterator[World]:
         built = (datetime.now(UTC) - timedelta(hours=3)).timestamp()
         entries = [Entry(f"2603.0000{n}", f"Paper {n}", "We propose it. It works.", ["cs.CL"]) for n in (1, 2, 3)]
         arxiv.publish("cs.CL", atom_feed("cs.CL", entries, built), built)
+        telegram.me["supports_inline_queries"] = True
         for person in (ADA, STRANGER):
             telegram.add_user(person)
             telegram.add_chat(person, title=f"Person {person}")
@@ -135,6 +135,21 @@ async def test_an_operator_claims_the_bot_lets_others_in_and_everybody_reads(wor
     world.telegram.press(digest.message_id, ADA, ADA, abstract)
     await world.telegram_gets(ADA, "We propose it. It works.", len(world.telegram.messages))
     await world.telegram_says(ADA, "/digest", "Nothing new since your last digest")
+
+    # Anywhere, whoever was let in looks papers up while they type; others are led to the bot.
+    found = await world.telegram.inline_answer(world.telegram.type_inline(ADA, "arxiv.org/abs/2603.00002"), 20)
+    assert [article.text.splitlines()[0] for article in found.articles] == ["Paper 2"]
+    words = await world.telegram.inline_answer(world.telegram.type_inline(ADA, "paper"), 20)
+    assert len(words.articles) == 3
+    world.telegram.add_user(OUTSIDER)
+    led = await world.telegram.inline_answer(world.telegram.type_inline(OUTSIDER, "paper"), 20)
+    assert (led.articles, led.button) == ([], (phrases_of("en")("inline.start"), "inline"))
+
+    # The menu of commands is for each what they may.
+    menus = {scope: [each["command"] for each in offered] for (scope, _), offered in world.telegram.commands.items()}
+    assert "subscribe" in menus["all_private_chats"]
+    assert menus["all_chat_administrators"] == menus["all_private_chats"]
+    assert set(menus["all_private_chats"]) - set(menus["all_group_chats"]) == {"subscribe", "pause", "resume", "forget"}
 
     # What is worth coming back to is found, saved and taken along as a file.
     await world.telegram_says(ADA, "/search paper", "Found: paper")
@@ -213,6 +228,21 @@ async def test_a_discord_server_is_let_in_subscribes_and_reads(world: World) -> 
         answer = await world.discord.reply_to(world.discord.press(int(menu["id"]), STRANGER, action), timeout=20)
         assert told in answer["content"]
         assert (answer["flags"], answer["id"] != menu["id"]) == (EPHEMERAL, True)
+
+    # What can be typed is offered; a link is answered where the bot is mentioned, and looked up for one where not.
+    offered = await world.discord.reply_to(
+        world.discord.command(CHANNEL, STRANGER, "unsubscribe", {"query": "cs"}, focused="query"), timeout=20
+    )
+    assert [choice["value"] for choice in offered["choices"]] == ["cs.CL"]
+    link = "https://arxiv.org/abs/2603.00001"
+    pointed = world.discord.point_at(world.discord.say(CHANNEL, ADA, link), STRANGER, "Look up paper")
+    looked_up = await world.discord.reply_to(pointed, timeout=20)
+    assert (looked_up["embeds"][0]["url"], looked_up["flags"] & EPHEMERAL) == (link, EPHEMERAL)
+    await world.discord.reply_to(world.discord.command(CHANNEL, ADA, "settings", {"setting": "links on"}), timeout=20)
+    seen = len(world.discord.messages)
+    world.discord.say(CHANNEL, STRANGER, f"<@{world.discord.application_id}> {link}")
+    await world.discord.wait_for(lambda: len(world.discord.messages) > seen, timeout=20)
+    assert link in json.dumps(world.discord.messages[seen].embeds)
 
     # Anybody saves for themselves.
     await world.discord.reply_to(world.discord.command(CHANNEL, STRANGER, "save", {"paper": "2603.00003"}))

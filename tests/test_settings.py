@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from bot.chats import EVERY_DAY, Preferences, end_of_quiet, local_day, next_digest_at
+from bot.chats import EVERY_DAY, PlatformName, Preferences, end_of_quiet, local_day, next_digest_at
 from bot.commands.settings import SETTINGS
 from bot.commands.zones import find_zone, nearest_zone
 from bot.locales import phrases_of
@@ -21,18 +21,35 @@ async def room(tmp_path: Path) -> AsyncIterator[Room]:
         yield room
 
 
+OF_SERVERS = ("links", "mention")
+OF_GROUPS = ("links",)
+
+
 @pytest.mark.parametrize("language", ["en", "zh"])
-async def test_every_setting_is_in_the_menu_and_every_choice_of_it_is_taken(room: Room, language: str) -> None:
-    person = await room.person("cs.CL", language=language)
+@pytest.mark.parametrize(
+    ("platform", "group", "more"),
+    [
+        ("telegram", False, ()),
+        ("telegram", True, OF_GROUPS),
+        ("discord", False, ()),
+        ("discord", True, OF_SERVERS),
+        ("web", False, ()),
+    ],
+)
+async def test_every_setting_is_in_the_menu_and_every_choice_of_it_is_taken(
+    room: Room, language: str, platform: PlatformName, group: bool, more: tuple[str, ...]
+) -> None:
+    person = await room.person("cs.CL", language=language, platform=platform, group=group)
     menu = await person.says("/settings")
     assert menu is not None
-    assert [button.action for button in menu.buttons] == [f"set:{name} ?" for name in SETTINGS]
+    expected = [name for name in SETTINGS if name not in OF_SERVERS or name in more]
+    assert [button.action for button in menu.buttons] == [f"set:{name} ?" for name in expected]
     for button in menu.buttons:
         choices = await person.presses(button.action)
         assert choices is not None
         assert choices.in_place
         *values, back = choices.buttons
-        assert len(values) >= 2
+        assert values
         for value in values:
             spoken = (await room.chat(person)).preferences.language
             changed = await person.presses(value.action)

@@ -320,9 +320,19 @@ async def test_an_error_in_a_command_is_logged_and_the_next_one_answered(stub: T
 
 
 async def test_the_menu_of_commands_speaks_english_and_chinese(stub: TelegramStub, listener: Listener) -> None:
-    await until(lambda: len(stub.commands) == 2)
-    assert [one["description"] for one in stub.commands["default", ""]] == ["Begin", "How things are"]
-    assert [one["description"] for one in stub.commands["default", "zh"]] == ["开始", "现状"]
+    await until(lambda: len(stub.commands) == 8)
+    for scope in ("default", "all_group_chats"):
+        assert [one["description"] for one in stub.commands[scope, ""]] == ["Begin", "How things are"]
+        assert [one["description"] for one in stub.commands[scope, "zh"]] == ["开始", "现状"]
+
+
+async def test_administrators_and_private_chats_are_offered_what_only_they_may(
+    stub: TelegramStub, listener: Listener
+) -> None:
+    await until(lambda: len(stub.commands) == 8)
+    for scope in ("all_private_chats", "all_chat_administrators"):
+        assert [one["command"] for one in stub.commands[scope, ""]] == ["start", "subscribe", "status"]
+        assert [one["description"] for one in stub.commands[scope, "zh"]] == ["开始", "关注", "现状"]
 
 
 async def test_a_button_pressed_long_ago_is_still_obeyed(stub: TelegramStub, listener: Listener) -> None:

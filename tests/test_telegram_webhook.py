@@ -54,7 +54,7 @@ async def machines(stub: TelegramStub, *listeners: Listener) -> AsyncIterator[Pu
         for listener in listeners:
             listener.known = listeners[0].known
             address.machines.append(await stack.enter_async_context(listening(at, listener)))
-        await until(lambda: [call.method for call in stub.calls].count("setMyCommands") == 2 * len(listeners))
+        await until(lambda: [call.method for call in stub.calls].count("setMyCommands") == 8 * len(listeners))
         yield address
 
 
@@ -64,7 +64,9 @@ async def test_updates_are_brought_and_answered_and_nobody_polls(stub: TelegramS
         await stub.wait_for(lambda message: message.text == "You said /one")
     assert "getUpdates" not in [call.method for call in stub.calls]
     (call,) = [call for call in stub.calls if call.method == "setWebhook"]
-    assert call.params["allowed_updates"] == ["message", "channel_post", "callback_query", "my_chat_member"]
+    assert call.params["allowed_updates"] == [
+        *("message", "channel_post", "callback_query", "my_chat_member", "inline_query")
+    ]
 
 
 def test_the_secret_is_the_same_everywhere_and_another_for_another_token() -> None:
@@ -153,7 +155,7 @@ async def test_a_machine_that_stops_ends_what_it_began_and_leaves_the_rest_to_th
     async with machines(stub, second) as address:
         at = settings(stub).model_copy(update={"webhook_url": address.url})
         async with listening(at, first) as stopping:
-            await until(lambda: [call.method for call in stub.calls].count("setMyCommands") == 4)
+            await until(lambda: [call.method for call in stub.calls].count("setMyCommands") == 16)
             (staying,), address.machines = address.machines, [stopping]
             stub.say(ADA, ADA, "/one")
             await begun.wait()

@@ -179,6 +179,8 @@ ROWS: dict[str, list[dict[str, Any]]] = {
             "person_id": "777",
             "alert_at": INSTANT,
             "alert_from": INSTANT,
+            "links": True,
+            "mention": "1100000000000000099",
         }
         for number, title, because in ((3, "A \0 chat", None), (41, "", "Forbidden: bot was kicked"))
     ],
@@ -208,6 +210,7 @@ ROWS: dict[str, list[dict[str, Any]]] = {
         {"id": 2, "chat_id": 41, "text": "Hello all", "state": "sending", "at": INSTANT, "through": 3},
     ],
     "stand_ins": [{"chat_id": 41, "channel_id": 3, "until": INSTANT}],
+    "links_answered": [{"chat_id": 41, "paper_id": "2502.14584", "at": INSTANT}],
     "imports": [{"id": 6, "chat_id": 41, "content": 'paperwire = 1\nsubscriptions = ["cs.CL"]\n', "at": INSTANT}],
     "changes": [
         {"id": 4, "chat_id": 41, "before": [{"id": 5, "query": "cs.CV", "after": "cs.CV -cs.RO"}], "at": INSTANT}

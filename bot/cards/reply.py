@@ -83,7 +83,8 @@ class Reply:
     `code` is there to be copied, sign for sign, and stands below the text. `file` goes along with what is said anew.
     `quote`: what somebody else wrote, below the text; unlike in the text, a command in it is none.
     `in_place`: it takes the place of the message whose button was pressed. `is_aside`: it is for who pressed alone, and
-    not worth a message where the platform has a lesser way to say it.
+    not worth a message where the platform has a lesser way to say it. `mention`: the number of a role whose people are
+    told, where the platform has roles.
 
     `is_page`: all of it is one message; where that is tight each card gives up what it can do without.
     """
@@ -99,6 +100,7 @@ class Reply:
     quote: str = ""
     is_aside: bool = False
     is_page: bool = False
+    mention: str = ""
 
 
 Render = Callable[[Reply], list[str]]
@@ -141,6 +143,12 @@ def line_of(paper: Paper, phrases: Phrases, number: int) -> Card:
     """A paper as one of a list: its title, and who wrote it, its category and its id below."""
     about = f"{byline(paper.authors, phrases)} · {paper.primary} · {paper.id}"
     return Card(paper.id, readable(paper.title), _url(paper), tldrs=(about,), number=number, is_line=True)
+
+
+def compact(card: Card) -> Card:
+    """The card as a short answer to a link: title, who wrote the paper, TLDR."""
+    about = " · ".join(filter(None, (*card.tags, card.byline)))
+    return Card(card.paper_id, card.title, card.url, tldrs=tuple(filter(None, (about, *card.tldrs))), is_line=True)
 
 
 def formed(card: Card, form: Format) -> Card:

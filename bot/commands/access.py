@@ -137,6 +137,22 @@ async def meet(
         )
 
 
+async def glance(services: Services, incoming: Incoming, *, is_banned: bool) -> Chat:
+    """The chat there, or what it would be if it were met now, with what it may do at this moment."""
+    async with services.database.read() as connection:
+        chat = await chats.find(connection, incoming.platform, incoming.address)
+        if chat is None:
+            siblings = await chats.at(connection, incoming.platform, incoming.address.partition(":")[0])
+            access: Access = siblings[0].access if siblings else "waiting"
+            preferences = services.settings.digest.preferences
+            named = (incoming.platform, incoming.address, incoming.title, incoming.is_group)
+            chat = Chat(0, *named, preferences, access)
+        if is_banned:
+            return replace(chat, access="banned")
+        may = chat.access == "waiting" and (chat.platform == "web" or await is_open(connection, services))
+        return replace(chat, access="allowed") if may else chat
+
+
 async def is_open(connection: AsyncConnection, services: Services) -> bool:
     """Whether anybody may use the bot: as an operator chose last, else as the configuration has it."""
     chosen = await marks.get(connection, marks.ACCESS)

@@ -11,7 +11,7 @@ from bot.cards.reply import Reply
 from bot.chats import UNTIL_RESUMED, Chat, Language, local_day
 from bot.clock import Clock, Scheduler
 from bot.commands.listed import Listed
-from bot.commands.request import Fetch, Reach, Sender
+from bot.commands.request import Fetch, Reach, Sender, Venue
 from bot.config import Settings
 from bot.digests.compose import Composer
 from bot.digests.ports import Renders, Summarise
@@ -69,7 +69,8 @@ class Services:
 class Context:
     """One command given in one chat. `file` fetches the file that came with it, if one did.
 
-    `reach` finds channels that its sender may set up from here, in a chat where that can be.
+    `reach` finds channels that its sender may set up from here, in a chat where that can be; `venue` is the
+    chat's.
     """
 
     services: Services
@@ -80,6 +81,7 @@ class Context:
     now: datetime
     file: Fetch | None = None
     reach: Reach | None = None
+    venue: Venue = field(default_factory=Venue)
 
     @property
     def phrases(self) -> Phrases:

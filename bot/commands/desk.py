@@ -15,9 +15,12 @@ from bot.commands import (
     banning,
     channel,
     choices,
+    completing,
     forgetting,
     hiding,
+    inline,
     instant,
+    links,
     moving,
     paging,
     pausing,
@@ -36,7 +39,8 @@ from bot.commands import (
 )
 from bot.commands.context import Context, Services, spoken
 from bot.commands.flood import Flood, Rate, Verdict, slow_down
-from bot.commands.request import Incoming, NotReachedError, Permission, always, longest
+from bot.commands.offers import Choice, Results
+from bot.commands.request import LONGEST_TEXT, Incoming, NotReachedError, Permission, always, longest
 from bot.locales import phrases_of
 from bot.papers import find_paper_ids
 from bot.storage import bans, chats
@@ -62,6 +66,11 @@ class Command:
     before_access: bool = False
     takes_file: bool = False
     of_chat: bool = False
+
+    @property
+    def is_for_everyone(self) -> bool:
+        """Whether people who are no administrators have any use for it."""
+        return self.permission is Permission.ANYONE or self.free_to_read
 
 
 async def help_(context: Context) -> Reply:
@@ -107,6 +116,7 @@ COMMON = tuple(command for command in COMMANDS if command.permission is not Perm
 
 ACTIONS = (
     Command("abstract", reading.abstract),
+    Command("paper", reading.in_message),
     Command("more", reading.more, of_chat=True),
     Command("page", paging.turn, of_chat=True),
     Command("card", choices.open_choices),
@@ -151,8 +161,11 @@ class Desk:
     async def answer(self, incoming: Incoming) -> Reply | None:
         """Do what was asked; trouble of ours is told in one line and logged, never raised."""
         try:
-            return await self._answer(incoming)
+            return await (self._overheard(incoming) if incoming.overheard else self._answer(incoming))
         except Exception as error:
+            if incoming.overheard:
+                log.exception("links.failed")
+                return None
             log.exception("command.failed", text=incoming.text[:40], action=incoming.action[:40])
             phrases = phrases_of(spoken("both", incoming.sender.language))
             return Reply(phrases("error.disk" if isinstance(error, SQLAlchemyError) else "error.ours"))
@@ -222,6 +235,33 @@ class Desk:
         await channel.stay(context, chosen)
         return channel.labelled(reply, chosen, context.phrases("channel.sent"))
 
+    async def results(self, incoming: Incoming, page: str = "") -> Results:
+        """The papers that somebody looks up while they type; `incoming` is from their private chat."""
+        try:
+            return await inline.results(await self._glance(incoming, incoming.text.strip()), page)
+        except Exception:
+            log.exception("inline.failed", text=incoming.text[:40])
+            return Results(hint=phrases_of(spoken("both", incoming.sender.language))("inline.busy"))
+
+    async def choices(self, incoming: Incoming, command: str) -> list[Choice]:
+        """What can stand in a command's argument, of which `incoming` has what was typed; none where a chat waits."""
+        try:
+            context = await self._glance(incoming, incoming.text[:LONGEST_TEXT])
+            return await completing.choices(context, command) if context.chat.access == "allowed" else []
+        except Exception:
+            log.exception("choices.failed", command=command, text=incoming.text[:40])
+            return []
+
+    async def _overheard(self, incoming: Incoming) -> Reply | None:
+        return await links.answer(await self._glance(incoming), incoming.text)
+
+    async def _glance(self, incoming: Incoming, argument: str = "") -> Context:
+        """The context of something that makes no chat known, and brings none back that was given up."""
+        services, now = self._services, self._services.clock.now()
+        standing = await access.standing(services, incoming)
+        chat = await access.glance(services, incoming, is_banned=standing.ban is not None)
+        return Context(services, chat, incoming.sender, standing.is_operator, argument, now, venue=incoming.venue)
+
     async def _welcome_back(self, chat: Chat) -> Chat:
         """A chat that was given up comes back by itself when somebody speaks there; it is asked how to go on."""
         services = self._services
@@ -233,7 +273,8 @@ class Desk:
     async def _context(self, incoming: Incoming, argument: str, *, is_operator: bool) -> Context:
         services, now = self._services, self._services.clock.now()
         chat = await self._meet(incoming)
-        return Context(services, chat, incoming.sender, is_operator, argument, now, incoming.file, incoming.reach)
+        further = incoming.file, incoming.reach, incoming.venue
+        return Context(services, chat, incoming.sender, is_operator, argument, now, *further)
 
     async def _meet(self, incoming: Incoming) -> Chat:
         """The chat, as it is kept."""

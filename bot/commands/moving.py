@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import Sequence
+from dataclasses import replace
 from datetime import timedelta
 
 import structlog
@@ -34,7 +35,7 @@ async def export(context: Context) -> Reply:
     """The chat's subscriptions and settings as one file."""
     async with context.services.database.read() as connection:
         followed = await chats.subscriptions_of(connection, context.chat.id)
-    what = portable.portable(context.chat.preferences, followed)
+    what = portable.portable(context.chat, followed)
     text = portable.write(what, context.phrases("export.comment"))
     return Reply(context.phrases("export.done", count=len(followed)), file=File("paperwire.toml", text))
 
@@ -58,6 +59,7 @@ async def _offer(context: Context, wanted: Portable) -> Reply:
     services, chat = context.services, context.chat
     async with services.database.read() as connection:
         followed = {each.interest: each for each in await chats.subscriptions_of(connection, chat.id)}
+    wanted, misfits = await _fitting(context, wanted)
     new = [interest for interest in wanted.interests if interest not in followed]
     at_once = [each for each in wanted.alerts if each not in followed or followed[each].alerts_since is None]
     if new and (full := too_many(context, len(followed) + len(new))):
@@ -67,6 +69,8 @@ async def _offer(context: Context, wanted: Portable) -> Reply:
     lines = _what_changes(context, new, at_once, len(wanted.interests) - len(new), changed, wanted.left_out)
     if chat.quota.keep(applied) != applied:
         lines.append(context.phrases("quota.papers", count=chat.quota.papers))
+    if misfits:
+        lines.append(context.phrases("import.not_here", names=", ".join(misfits)))
     title = context.phrases("import.title")
     if not (new or at_once or changed):
         return Reply("\n".join([context.phrases("import.nothing"), *lines]), title=title)
@@ -117,6 +121,18 @@ async def choose(context: Context) -> Reply:
     if chat.next_digest_at is not None:
         lines.append(context.phrases("subscribe.next", next=context.local(chat.next_digest_at)))
     return Reply("\n".join(lines))
+
+
+async def _fitting(context: Context, wanted: Portable) -> tuple[Portable, list[str]]:
+    """What a file says without the settings that this chat cannot have, such as a role of another server; and those."""
+    fits, misfits = [], []
+    for name, value in wanted.settings:
+        setting = SETTINGS[name]
+        if setting.fits(context.chat) and not await setting.refused(context, value):
+            fits.append((name, value))
+        elif setting.change(Preferences(), value) != Preferences():
+            misfits.append(name)
+    return replace(wanted, settings=tuple(fits)), misfits
 
 
 def _read(text: str) -> Portable:

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from datetime import time
 from typing import Any
 
-from bot.chats import MOST_SUBSCRIPTIONS, Preferences, Subscription
+from bot.chats import MOST_SUBSCRIPTIONS, Chat, Preferences, Subscription
 from bot.commands.settings import SETTINGS, BadValueError
 from bot.interests import BadQuery, Interest, parse_interest
 
@@ -62,9 +62,11 @@ class Portable:
         return preferences
 
 
-def portable(preferences: Preferences, followed: Iterable[Subscription]) -> Portable:
+def portable(chat: Chat, followed: Iterable[Subscription]) -> Portable:
     """What a chat has."""
-    settings = tuple((name, setting.written(preferences)) for name, setting in SETTINGS.items())
+    settings = tuple(
+        (name, setting.written(chat.preferences)) for name, setting in SETTINGS.items() if setting.fits(chat)
+    )
     several = tuple(followed)
     alerts = tuple(each.interest for each in several if each.alerts_since is not None)
     return Portable(tuple(each.interest for each in several), settings, alerts=alerts)

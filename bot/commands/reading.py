@@ -24,10 +24,11 @@ _QUOTED = 60
 
 @dataclass(frozen=True, slots=True)
 class Found:
-    """Papers that somebody asked for, in order, and what to say of the others."""
+    """Papers that somebody asked for, in order, and what to say of the others. `reached`: whether arXiv answered."""
 
     papers: list[Paper]
     trouble: list[str]
+    reached: bool = True
 
 
 async def digest(context: Context) -> Reply | None:
@@ -89,6 +90,12 @@ async def paper(context: Context) -> Reply:
     return Reply("\n".join([*found.trouble, *withdrawn]), cards=cards)
 
 
+async def in_message(context: Context) -> Reply:
+    """The papers that a message names, which somebody pointed at."""
+    named = list(dict.fromkeys(find_paper_ids(context.argument)))
+    return await paper(context) if named else context.says("paper.none_here")
+
+
 async def look_up(context: Context, wanted: Sequence[PaperId]) -> Found:
     """These papers from the store, else from arXiv."""
     services = context.services
@@ -107,7 +114,8 @@ async def look_up(context: Context, wanted: Sequence[PaperId]) -> Found:
             found |= fetched
     visible = [each for paper_id in wanted if (each := found.get(paper_id)) and _may_see(context, each)]
     unknown = [paper_id for paper_id in wanted if paper_id not in {each.id for each in visible}]
-    return Found(visible, trouble or [context.phrases("paper.unknown", id=paper_id) for paper_id in unknown])
+    unknown_here = [context.phrases("paper.unknown", id=paper_id) for paper_id in unknown]
+    return Found(visible, trouble or unknown_here, reached=not trouble)
 
 
 def card_in(context: Context, shown: Paper, summary: Summary) -> Card:

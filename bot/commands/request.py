@@ -102,13 +102,39 @@ def longest(text: str) -> int:
     return LARGEST_FILE if text.lstrip()[:8].split()[:1] == ["/import"] else LONGEST_TEXT
 
 
+Hearing = Literal["all", "commands", "mentions"]
+"""What the bot hears in a group: everything; commands alone; what mentions it. The catalogue says what follows."""
+
+
+async def everything() -> Hearing:
+    """The `hears` of a chat in which nothing escapes the bot."""
+    return "all"
+
+
+@dataclass(frozen=True, slots=True)
+class Role:
+    """A role of a server, and whether the bot may mention it so that its people are told."""
+
+    name: str
+    may_be_mentioned: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Venue:
+    """What only the platform knows of a chat; it is asked where it matters. `role` finds a role by its number."""
+
+    hears: Callable[[], Awaitable[Hearing]] = everything
+    role: Callable[[str], Role | None] = lambda _number: None
+
+
 @dataclass(frozen=True, slots=True)
 class Incoming:
     """One thing said in a chat: a text (in groups only commands), or the `action` of a Button that was pressed.
 
     `address`, `title` and `is_group` are the chat's, in the platform's own words. `file` fetches the file that came
     along, if one did: only a command that wants it, and may have it, does so. `reach` is there in a private chat from
-    which its person can set up a channel.
+    which its person can set up a channel. `overheard`: people of a group said it to each other; only the links in it
+    are looked at, and only where the chat wants that.
     """
 
     platform: PlatformName
@@ -120,3 +146,5 @@ class Incoming:
     action: str = ""
     file: Fetch | None = None
     reach: Reach | None = None
+    overheard: bool = False
+    venue: Venue = Venue()

@@ -1,13 +1,14 @@
 """/settings: when, in which zone, how much, in which form and language; a menu, or one change at a time."""
 
 import re
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, replace
 from datetime import time
 from typing import cast
 
 from bot.cards.reply import Button, Reply
-from bot.chats import EVERY_DAY, LARGEST_CAP, Format, Language, Paging, Preferences
+from bot.chats import EVERY_DAY, LARGEST_CAP, Chat, Format, Language, Paging, Preferences
+from bot.commands import links, mentioning
 from bot.commands.context import Context
 from bot.commands.status import paused
 from bot.commands.zones import find_zone, nearest_zone
@@ -42,43 +43,59 @@ class BadValueError(ValueError):
         self.hint = hint
 
 
+async def _nothing(_: Context, __: str = "") -> str:
+    return ""
+
+
 @dataclass(frozen=True, slots=True)
 class Setting:
     """Something that can be set. `choices`: the values that the menu offers; any other that fits can be written.
 
-    `written`: its value as `change` takes it.
+    `written`: its value as `change` takes it. `fits`: whether a chat is of a kind that has it. `refused`: why this chat
+    cannot have a value. `note`: what else is to be known of it here, such as what it needs.
     """
 
     change: Callable[[Preferences, str], Preferences]
     shown: Callable[[Preferences, Phrases], str]
     choices: tuple[str, ...]
     written: Callable[[Preferences], str]
+    fits: Callable[[Chat], bool] = lambda _: True
+    refused: Callable[[Context, str], Awaitable[str]] = _nothing
+    note: Callable[[Context], Awaitable[str]] = _nothing
 
 
 async def settings(context: Context) -> Reply:
     """Show the settings, or change one: `/settings time 08:30`."""
     name, _, value = context.argument.strip().partition(" ")
+    name, value = name.lower(), value.strip()
     if not name:
         return _menu(context)
-    setting = SETTINGS.get(name.lower())
+    setting = SETTINGS.get(name)
     if setting is None:
-        return context.says("settings.unknown", name=name[:20], known=", ".join(SETTINGS))
-    if value.strip() == "?":
-        return _choices(context, name.lower(), setting)
+        return context.says("settings.unknown", name=name[:20], known=", ".join(_of(context.chat)))
+    if not setting.fits(context.chat):
+        return context.says(f"setting.{name}.elsewhere")
+    return await (_choices(context, name, setting) if value == "?" else _change(context, setting, value))
+
+
+async def _change(context: Context, setting: Setting, value: str) -> Reply:
+    if refusal := await setting.refused(context, value):
+        return Reply(refusal)
     quota = context.chat.quota
     try:
-        asked = setting.change(context.chat.preferences, value.strip())
-        if name.lower() == "cap" and quota.keep(asked) != asked:
+        asked = setting.change(context.chat.preferences, value)
+        if setting is SETTINGS["cap"] and quota.keep(asked) != asked:
             back = Button(context.phrases("button.back"), "set:cap ?")
             return replace(context.says("quota.papers", count=quota.papers), buttons=(back,))
         async with context.services.database.write() as connection:
             chat = await chats.set_preferences(
-                connection, context.chat.id, lambda preferences: setting.change(preferences, value.strip()), context.now
+                connection, context.chat.id, lambda preferences: setting.change(preferences, value), context.now
             )
     except BadValueError as error:
         return context.says(error.key, value=value[:40], hint=error.hint)
     context.services.scheduler.wake("digest")
-    return _menu(replace(context, chat=chat), changed=True)
+    context = replace(context, chat=chat)
+    return _menu(context, changed=True, note=await setting.note(context))
 
 
 async def pressed(context: Context) -> Reply:
@@ -86,13 +103,19 @@ async def pressed(context: Context) -> Reply:
     return replace(await settings(context), in_place=True)
 
 
-def _menu(context: Context, *, changed: bool = False) -> Reply:
-    phrases, preferences = context.phrases, context.chat.preferences
+def _of(chat: Chat) -> dict[str, Setting]:
+    """The settings that a chat of this kind has."""
+    return {name: setting for name, setting in SETTINGS.items() if setting.fits(chat)}
+
+
+def _menu(context: Context, *, changed: bool = False, note: str = "") -> Reply:
+    phrases, preferences, here = context.phrases, context.chat.preferences, _of(context.chat)
     due = context.chat.next_digest_at
     lines = [
+        *([note, ""] if note else []),
         *([paused(context)] if context.chat.is_paused(context.now) else []),
         # The zone stands beside the time.
-        *(setting.shown(preferences, phrases) for name, setting in SETTINGS.items() if name != "zone"),
+        *(setting.shown(preferences, phrases) for name, setting in here.items() if name != "zone"),
         phrases("status.next", at=context.local(due)) if due else phrases("status.follows_nothing"),
         "",
         phrases("settings.how"),
@@ -100,15 +123,15 @@ def _menu(context: Context, *, changed: bool = False) -> Reply:
     return Reply(
         "\n".join(lines),
         title=phrases("settings.changed" if changed else "settings.title"),
-        buttons=tuple(Button(phrases(f"setting.{name}"), f"set:{name} ?") for name in SETTINGS),
+        buttons=tuple(Button(phrases(f"setting.{name}"), f"set:{name} ?") for name in here),
     )
 
 
-def _choices(context: Context, name: str, setting: Setting) -> Reply:
+async def _choices(context: Context, name: str, setting: Setting) -> Reply:
     phrases = context.phrases
-    current = setting.shown(context.chat.preferences, phrases)
+    current, note = setting.shown(context.chat.preferences, phrases), await setting.note(context)
     return Reply(
-        "\n".join([current, phrases(f"setting.{name}.how")]),
+        "\n".join(filter(None, [current, note, phrases(f"setting.{name}.how")])),
         title=phrases(f"setting.{name}"),
         buttons=(
             *(Button(_choice(value, phrases), f"set:{name} {value}") for value in setting.choices),
@@ -197,6 +220,15 @@ def _cap(preferences: Preferences, value: str) -> Preferences:
     if not value.isdecimal() or len(value) > 4 or int(value) > LARGEST_CAP:
         raise BadValueError("settings.bad_cap", str(LARGEST_CAP))
     return replace(preferences, cap=int(value))
+
+
+def _mention(preferences: Preferences, value: str) -> Preferences:
+    if value.lower() in _NO:
+        return replace(preferences, mention="")
+    role = mentioning.role_in(value)
+    if role is None:
+        raise BadValueError("settings.bad_mention")
+    return replace(preferences, mention=role)
 
 
 def _is_on(value: str) -> bool:
@@ -305,6 +337,23 @@ SETTINGS: dict[str, Setting] = {
         lambda set_, phrases: _switch("settings.replacements", is_on=set_.replacements, phrases=phrases),
         ("on", "off"),
         lambda set_: "on" if set_.replacements else "off",
+    ),
+    "links": Setting(
+        lambda preferences, value: replace(preferences, links=_is_on(value)),
+        lambda set_, phrases: _switch("settings.links", is_on=set_.links, phrases=phrases),
+        ("on", "off"),
+        lambda set_: "on" if set_.links else "off",
+        fits=lambda chat: chat.is_group,
+        note=links.note,
+    ),
+    "mention": Setting(
+        _mention,
+        lambda set_, phrases: _switch("settings.mention", is_on=bool(set_.mention), phrases=phrases),
+        ("off",),
+        lambda set_: set_.mention or "off",
+        fits=lambda chat: chat.is_group and chat.platform == "discord",
+        refused=mentioning.refused,
+        note=mentioning.note,
     ),
 }
 """Every setting by its name, in the order of the menu."""

@@ -33,6 +33,7 @@ class Edition:
     `note`: what to say where there are no papers. `awaits_chinese`: the machine that would translate is not there yet.
     `queries`: of an alert, what found its papers.
     `page_size`: papers on a page, of which `page` is shown, counted from 1; 0: all, in as many messages as they take.
+    `mention`: the role that its first message mentions; the others' texts are those of chats that mention none.
     """
 
     platform: PlatformName
@@ -48,6 +49,7 @@ class Edition:
     queries: tuple[str, ...] = ()
     page_size: int = 0
     page: int = 1
+    mention: str = ""
 
     @property
     def pages(self) -> int:
@@ -103,6 +105,7 @@ def reply_of(edition: Edition, papers: Mapping[PaperId, Paper], written: Mapping
             *(_more_button(edition.choice.held, first) if edition.page == edition.pages else ()),
         ),
         is_page=edition.page_size > 0,
+        mention=edition.mention,
     )
 
 

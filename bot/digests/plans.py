@@ -50,7 +50,13 @@ class Plan:
             awaits_chinese and preferences.language != "en",
             self.queries,
             page_size(preferences.format, preferences.language) if self._has_pages else 0,
+            mention=preferences.mention if self._mentions else "",
         )
+
+    @property
+    def _mentions(self) -> bool:
+        """People are called to the digest of the day, not to what somebody asked for, nor to a day without papers."""
+        return self.occasion == "daily" and self.chat.platform == "discord" and bool(self.selection.choice.shown)
 
     @property
     def _has_pages(self) -> bool:

@@ -4,10 +4,22 @@ from datetime import datetime, timedelta
 
 import structlog
 
+from bot.commands.links import AGAIN_AFTER
 from bot.commands.moving import TIME_TO_CONFIRM
 from bot.commands.subscribing import TIME_TO_UNDO
 from bot.config import Retention
-from bot.storage import broadcasts, budgets, changes, ended, imports, outbox, rejections, replacements, updates_seen
+from bot.storage import (
+    broadcasts,
+    budgets,
+    changes,
+    ended,
+    imports,
+    links_answered,
+    outbox,
+    rejections,
+    replacements,
+    updates_seen,
+)
 from bot.storage.database import Database
 
 EVERY = timedelta(days=1)
@@ -44,6 +56,7 @@ class Housekeeper:
                 await ended.prune(connection, now - TIME_TO_UNDO)
                 await broadcasts.prune(connection, now - BROADCASTS_KEPT)
                 await replacements.prune(connection, now - REPLACEMENTS_KEPT)
+                await links_answered.prune(connection, now - AGAIN_AFTER)
             self._pruned_at = now
             if texts or scopes:
                 log.info("pruned", texts=texts, scopes=scopes)

@@ -60,6 +60,8 @@ def _preferences_from(row: sa.Row[Any]) -> Preferences:
         quiet_note=row.quiet_note,
         paging=row.paging,
         replacements=row.replacements,
+        links=row.links,
+        mention=row.mention,
     )
 
 
@@ -79,6 +81,8 @@ def _row(preferences: Preferences) -> dict[str, Any]:
         "quiet_note": preferences.quiet_note,
         "paging": preferences.paging,
         "replacements": preferences.replacements,
+        "links": preferences.links,
+        "mention": preferences.mention,
     }
 
 

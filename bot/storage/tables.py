@@ -239,6 +239,8 @@ chats = sa.Table(
     sa.Column("person_id", sa.Text),
     sa.Column("alert_at", Instant, index=True),
     sa.Column("alert_from", Instant),
+    sa.Column("links", sa.Boolean, nullable=False, server_default=sa.false()),
+    sa.Column("mention", sa.Text, nullable=False, server_default=""),
     sa.UniqueConstraint("platform", "address"),
     **_NEVER_TWICE,
 )
@@ -273,6 +275,15 @@ ended_subscriptions = sa.Table(
     sa.Column("made_at", Instant),
     sa.Column("alerts_since", Instant),
     sa.Column("ended_at", Instant, nullable=False),
+)
+
+# When a link to a paper was answered in a chat.
+links_answered = sa.Table(
+    "links_answered",
+    metadata,
+    sa.Column("chat_id", sa.Integer, _reference("chats.id"), primary_key=True),
+    sa.Column("paper_id", sa.Text, primary_key=True),
+    sa.Column("at", Instant, nullable=False),
 )
 
 # What somebody wants to import, until they say yes.

@@ -1,7 +1,7 @@
 """The Discord stub, seen through the real discord.py."""
 
 import asyncio
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from io import BytesIO
 from typing import Any
@@ -92,6 +92,12 @@ async def running(stub: DiscordStub) -> AsyncIterator[Bot]:
         yield bot
         await bot.close()
         await listening
+
+
+async def until(holds: Callable[[], bool]) -> None:
+    async with asyncio.timeout(5):
+        while not holds():
+            await asyncio.sleep(0.01)
 
 
 @pytest.fixture
@@ -393,3 +399,60 @@ EVERYBODY = "@everyone <@12> <@!13> <@&14>"
 def test_only_allowed_mentions_ping(allowed: dict[str, Any] | None, pings: Pings) -> None:
     message = Message(0.0, CHANNEL, 1, EVERYBODY, ({"title": "@here"},), (), None, 0, allowed)
     assert mentions(message) == pings
+
+
+async def test_a_message_is_told_with_its_content_where_it_is_for_the_bot(stub: DiscordStub) -> None:
+    async with running(stub) as bot:
+        heard: list[tuple[str, bool]] = []
+
+        @bot.event
+        async def on_message(message: discord.Message) -> None:
+            heard.append((message.content, bot.user in message.mentions))
+
+        stub.say(CHANNEL, USER, "hello all")
+        stub.say(CHANNEL, USER, f"<@{stub.application_id}> hello")
+        stub.say(stub.dm(USER), USER, "between us")
+        await until(lambda: len(heard) == 3)
+    assert heard == [("", False), (f"<@{stub.application_id}> hello", True), ("between us", False)]
+
+
+async def test_a_command_on_a_message_brings_its_content(stub: DiscordStub) -> None:
+    async with running(stub) as bot:
+
+        @bot.tree.context_menu(name="Look up paper")
+        async def look_up(interaction: discord.Interaction, message: discord.Message) -> None:
+            await interaction.response.send_message(f"{message.id}: {message.content}", ephemeral=True)
+
+        await bot.tree.sync()
+        message = stub.say(CHANNEL, MANAGER, "2502.14584")
+        reply = await stub.reply_to(stub.point_at(message, USER, "Look up paper"))
+        assert reply["content"] == f"{message}: 2502.14584"
+        with pytest.raises(LookupError):
+            stub.point_at(message, USER, "Something else")
+
+
+@pytest.mark.parametrize(
+    "choices", [[("x" * 101, "x")], [("x", "x" * 101)], [("x", "")], [(str(number), "x") for number in range(26)]]
+)
+async def test_choices_over_the_limits_are_refused(stub: DiscordStub, choices: list[tuple[str, str]]) -> None:
+    async with running(stub), aiohttp.ClientSession() as http:
+        typing = stub.command(CHANNEL, USER, "lookup", {"paper": "2502"}, focused="paper")
+        await stub.reply_to(typing)
+        typing.answered = False
+        body = {"type": 8, "data": {"choices": [{"name": name, "value": value} for name, value in choices]}}
+        url = f"{stub.api_url}/interactions/{typing.id}/{typing.token}/callback"
+        async with http.post(url, json=body) as answer:
+            assert (answer.status, (await answer.json())["code"]) == (400, 50035)
+
+
+async def test_roles_are_told(stub: DiscordStub) -> None:
+    async with running(stub) as bot:
+        stub.add_role(GUILD, 501, "readers", mentionable=True)
+        guild = bot.get_guild(GUILD)
+        assert guild is not None
+        await until(lambda: guild.get_role(501) is not None)
+        role = guild.get_role(501)
+        assert role is not None
+        assert (role.name, role.mentionable) == ("readers", True)
+        stub.remove_role(GUILD, 501)
+        await until(lambda: guild.get_role(501) is None)

@@ -29,7 +29,10 @@ def _plain(body: Json) -> list[Json]:
         return []
     text = "\n\n".join(filter(None, [body["content"], *map(_text, body["embeds"])]))
     bare = {"embeds": [], "components": [], "allowed_mentions": {"parse": []}, "flags": limits.SUPPRESS_EMBEDS}
-    return [{"content": piece} | bare for piece in split(text, limits.CONTENT)]
+    pieces = [{"content": piece} | bare for piece in split(text, limits.CONTENT)]
+    # A mention stands at the beginning.
+    allowed = body.get("allowed_mentions", bare["allowed_mentions"])
+    return [each | {"allowed_mentions": allowed} for each in pieces[:1]] + pieces[1:]
 
 
 def _text(embed: Json) -> str:

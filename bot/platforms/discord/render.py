@@ -38,24 +38,26 @@ class _Part:
     embed: Json | None = None
     buttons: tuple[Button, ...] = ()
     number: int | None = None
+    mention: str = ""
 
 
 def render(reply: Reply) -> list[str]:
-    """The fewest messages that keep Discord's limits, each the JSON body of a request that mentions nobody."""
+    """The fewest messages that keep Discord's limits, each the JSON body of a request.
+
+    It mentions nobody, but for the first one of a Reply that is to mention a role, and that role alone.
+    """
     # The newline that joins it counts with each piece of content, so there is one too many.
     limit = limits.CONTENT + 1, limits.EMBEDS, limits.EMBEDS_TEXT, limits.BUTTONS
     return [json.dumps(_message(parts), ensure_ascii=False) for parts in pack(_parts(reply), _size, limit)]
 
 
-def for_one(payload: str) -> str:
-    """The same for whoever pressed a button alone."""
-    return json.dumps(json.loads(payload) | {"flags": limits.EPHEMERAL}, ensure_ascii=False)
-
-
 def _parts(reply: Reply) -> Iterator[_Part]:
     title = _line(reply.title, limits.EMBED_TITLE)
     header = _joined("\n", [_bold(title), *(escaped(plain(text)) for text in (reply.text, reply.quote))])
-    yield from (_Part(content=piece) for piece in split(header, limits.CONTENT))
+    mention = f"<@&{reply.mention}>" if reply.mention.isdecimal() else ""
+    if mention:
+        yield _Part(content=mention, mention=reply.mention)
+    yield from (_Part(content=piece) for piece in split(header, limits.CONTENT - len(mention) - bool(mention)))
     yield from (_Part(content=_FENCED.format(piece)) for piece in split(_code(reply.code), _CODE_ROOM))
     footer = _line(reply.footer, limits.CONTENT)
     room, is_alone = limits.EMBED_DESCRIPTION, len(reply.cards) == 1
@@ -98,11 +100,12 @@ def _message(parts: Sequence[_Part]) -> Json:
         new = {button.action: button for button in part.buttons if button.action not in actions}
         actions |= new.keys()
         runs += _rows([_button(f"{number}{plain(each.label)}", each.action) for each in new.values()])
+    mentioned = [part.mention for part in parts if part.mention]
     return {
         "content": "\n".join(part.content for part in parts if part.content),
         "embeds": [part.embed for part in parts if part.embed],
         "components": [{"type": 1, "components": row} for row in _together(runs)],
-        "allowed_mentions": {"parse": []},
+        "allowed_mentions": {"roles": mentioned} if mentioned else {"parse": []},
     }
 
 

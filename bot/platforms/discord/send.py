@@ -96,7 +96,7 @@ class DiscordPlatform:
         trip = Trip()
         try:
             async with asyncio.timeout(self._answer_within.total_seconds()):
-                message_id = await _put(http, address, json.loads(payload) | {"nonce": nonce}, trip)
+                message_id = await put(http, address, payload, nonce, trip)
         except Exception as error:
             match classify(error, payload, limited_everywhere=trip.limited_everywhere):
                 # An attempt that ended before it left, and one that ended well before which another was unanswered.
@@ -111,11 +111,13 @@ class DiscordPlatform:
         return Sent(message_id)
 
 
-async def _put(http: HTTPClient, address: str, body: Json, trip: Trip) -> str:
+async def put(http: HTTPClient, address: str, payload: str, nonce: str, trip: Trip | None = None) -> str:
+    """Post a message, into an archived thread too, which that opens; its id. Raises what `http` raises."""
+    body: Json = json.loads(payload) | {"nonce": nonce, "enforce_nonce": True}
     route = Route("POST", "/channels/{channel_id}/messages", channel_id=address)
 
     async def once() -> str:
-        message = await http.request(route, json=body | {"enforce_nonce": True}, trace_request_ctx=trip)
+        message = await http.request(route, json=body, trace_request_ctx=trip)
         return str(message["id"])
 
     try:

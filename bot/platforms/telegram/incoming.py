@@ -5,9 +5,10 @@ from functools import partial
 
 import structlog
 from telegram import Bot, CallbackQuery, Chat, ChatMember, Message, Update, User
-from telegram.error import BadRequest, Forbidden
+from telegram.error import BadRequest, Forbidden, TelegramError
 
-from bot.commands.request import Fetch, Incoming, Reach, Sender, always
+from bot.commands.request import Fetch, Hearing, Incoming, Reach, Sender, Venue, always
+from bot.papers import find_linked_ids
 from bot.platforms.telegram.files import fetch
 from bot.platforms.telegram.reach import origin_of, reach
 from bot.platforms.telegram.render import WORD_JOINER
@@ -21,7 +22,8 @@ def incoming_of(update: Update, bot: Bot) -> Incoming | None:
     """What an update asks of us: a pressed button, a command, any text in a private chat; None for all the rest.
 
     A command may stand under a document, or answer a message with one: then it brings that along. A bare /channel that
-    answers a forwarded post means the channel that it comes from.
+    answers a forwarded post means the channel that it comes from. Of what people of a group say to each other only what
+    has a link to a paper is handed on.
     """
     if update.callback_query:
         return _pressed(update.callback_query, bot)
@@ -29,9 +31,12 @@ def incoming_of(update: Update, bot: Bot) -> Incoming | None:
     if message is None or message.is_automatic_forward:
         return None
     text = _text_for(message.text or (message.caption if message.document else None) or "", bot.username)
-    is_heard = text.startswith("/") or bool(message.text and message.chat.type == Chat.PRIVATE) if text else False
-    sender = _sender(message, bot) if is_heard else None
-    if not text or sender is None:
+    if text is None:
+        return None
+    if not text.startswith("/") and not (text and message.text and message.chat.type == Chat.PRIVATE):
+        return _overheard(message, bot)
+    sender = _sender(message, bot)
+    if sender is None:
         return None
     answered = message.reply_to_message
     document = message.document or (answered.document if answered else None)
@@ -40,7 +45,17 @@ def incoming_of(update: Update, bot: Bot) -> Incoming | None:
     if is_private and text == "/channel" and (origin := origin_of(answered)):
         text = f"/channel {origin}"
     person = message.from_user if is_private else None
-    return _incoming(message.chat, _topic(message), sender, text=text, file=file, reach=_reach(bot, person))
+    return _incoming(bot, message.chat, _topic(message), sender, text=text, file=file, reach=_reach(bot, person))
+
+
+def _overheard(message: Message, bot: Bot) -> Incoming | None:
+    """A message with a link, also one behind a word. What came through a bot has been answered by that bot."""
+    sender = None if message.via_bot or message.chat.type == Chat.PRIVATE else _sender(message, bot)
+    behind = [entity.url for entity in (*message.entities, *message.caption_entities) if entity.url]
+    text = "\n".join([message.text or message.caption or "", *behind])
+    if sender is None or not any(find_linked_ids(text)):
+        return None
+    return _incoming(bot, message.chat, _topic(message), sender, text=text, overheard=True)
 
 
 def _pressed(query: CallbackQuery, bot: Bot) -> Incoming | None:
@@ -49,7 +64,7 @@ def _pressed(query: CallbackQuery, bot: Bot) -> Incoming | None:
     topic = _topic(query.message) if isinstance(query.message, Message) else None
     chat = query.message.chat
     reached = _reach(bot, query.from_user if chat.type == Chat.PRIVATE else None)
-    return _incoming(chat, topic, _person(query.from_user, chat, bot), action=query.data, reach=reached)
+    return _incoming(bot, chat, topic, _person(query.from_user, chat, bot), action=query.data, reach=reached)
 
 
 def _reach(bot: Bot, person: User | None) -> Reach | None:
@@ -58,6 +73,7 @@ def _reach(bot: Bot, person: User | None) -> Reach | None:
 
 
 def _incoming(
+    bot: Bot,
     chat: Chat,
     topic: int | None,
     sender: Sender,
@@ -65,6 +81,8 @@ def _incoming(
     action: str = "",
     file: Fetch | None = None,
     reach: Reach | None = None,
+    *,
+    overheard: bool = False,
 ) -> Incoming:
     return Incoming(
         platform="telegram",
@@ -76,7 +94,21 @@ def _incoming(
         action=action,
         file=file,
         reach=reach,
+        overheard=overheard,
+        venue=Venue(hears=partial(_hears, bot, chat)),
     )
+
+
+async def _hears(bot: Bot, chat: Chat) -> Hearing:
+    """What Telegram lets the bot hear: https://core.telegram.org/bots/features#privacy-mode."""
+    if chat.type in (Chat.PRIVATE, Chat.CHANNEL):
+        return "all"
+    try:
+        if (await bot.get_me()).can_read_all_group_messages or await _is_admin(bot, chat.id, bot.id):
+            return "all"
+    except TelegramError:
+        return "all"
+    return "commands"
 
 
 def _topic(message: Message) -> int | None:

@@ -27,6 +27,13 @@ NUMBERS_A_ROW = 6
 SIGNS_A_ROW = 5
 """Likewise, of a message's own that are a sign or a number."""
 
+INLINE_RESULTS = 50
+"""Of an inline query at once: https://core.telegram.org/bots/api#answerinlinequery"""
+INLINE_LONGEST = 256
+"""Characters of an inline query: https://core.telegram.org/bots/api#inlinequery"""
+INLINE_ABOUT, INLINE_BUTTON = 250, 60
+"""Ours: characters of a result's title and description, and of the button above results; more is not seen."""
+
 GENERAL_TOPIC = 1
 """A forum's General topic, which is written to as if there were no topics."""
 

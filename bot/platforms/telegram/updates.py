@@ -21,6 +21,8 @@ from bot.config import Telegram
 from bot.delivery.port import Alert
 from bot.platforms.telegram import webhook
 from bot.platforms.telegram.incoming import incoming_of
+from bot.platforms.telegram.inline import Find, InlineQueries
+from bot.platforms.telegram.menu import MenuCommand, offer
 from bot.platforms.telegram.render import render
 from bot.platforms.telegram.request import AiohttpRequest
 from bot.platforms.telegram.send import UNTIL_REPAIRED, confirm, pause, post, post_file, replace
@@ -31,7 +33,7 @@ LAST_RETRY = timedelta(minutes=1)
 LONGEST_PAUSE = timedelta(seconds=30)
 """A reply that Telegram wants held back longer is given up: whoever asked has long asked again."""
 
-_HEARD = [Update.MESSAGE, Update.CHANNEL_POST, Update.CALLBACK_QUERY, Update.MY_CHAT_MEMBER]
+_HEARD = [Update.MESSAGE, Update.CHANNEL_POST, Update.CALLBACK_QUERY, Update.MY_CHAT_MEMBER, Update.INLINE_QUERY]
 _AT_ONCE = 1024
 _MOST_WAITING = 20
 
@@ -53,9 +55,10 @@ class TelegramUpdates:
 
     With `settings.webhook_url` it is brought updates through `take`, else it asks for them.
 
-    `commands`: name, English and Chinese description. `left` gets a chat id and why we may not write there any more,
-    `joined` a chat id where we may (again), `moved` the old and the new id of a group that became a supergroup; a chat
-    id stands for the forum topics of the chat too. Each message of an answer is sent within a `turn` at its address.
+    `commands`: what the menu offers. `find`: what somebody looks up while they type. `left` gets a chat id and why we
+    may not write there any more, `joined` a chat id where we may (again), `moved` the old and the new id of a group
+    that became a supergroup; a chat id stands for the forum topics of the chat too. Each message of an answer is sent
+    within a `turn` at its address.
 
     Where several machines share a bot: `is_new` says of an update id whether nobody has handled it yet, and notes it;
     within a `lease` this machine may poll, and no other. It waits for its time, and ends it by cancelling what it holds
@@ -66,8 +69,9 @@ class TelegramUpdates:
         self,
         settings: Telegram,
         clock: Clock,
-        commands: Sequence[tuple[str, str, str]],
+        commands: Sequence[MenuCommand],
         answer: Answer,
+        find: Find,
         joined: Callable[[str], Awaitable[None]],
         left: Callable[[str, str], Awaitable[None]],
         moved: Callable[[str, str], Awaitable[None]],
@@ -80,6 +84,7 @@ class TelegramUpdates:
         self._clock = clock
         self._commands = commands
         self._answer = answer
+        self._inline = InlineQueries(clock, find)
         self._joined = joined
         self._left = left
         self._moved = moved
@@ -165,8 +170,7 @@ class TelegramUpdates:
             )
         else:
             await bot.delete_webhook()
-        await bot.set_my_commands([(name, english) for name, english, _ in self._commands])
-        await bot.set_my_commands([(name, chinese) for name, _, chinese in self._commands], language_code="zh")
+        await offer(bot, self._commands)
         await application.start()
         self._is_open = True
         log.info("telegram.listening", bot=bot.username)
@@ -215,6 +219,8 @@ class TelegramUpdates:
 
     async def _handle(self, update: Update, _context: object) -> None:
         try:
+            if update.inline_query:
+                return await self._inline.answer(update.inline_query, self._application.bot)
             if update.my_chat_member:
                 await self._member_changed(update.my_chat_member)
             if update.message and update.message.migrate_to_chat_id:
@@ -226,7 +232,7 @@ class TelegramUpdates:
             incoming = incoming_of(update, self._application.bot)
             reply = await self._answer(incoming) if incoming else None
             if pressed and is_brief and await confirm(pressed, reply):
-                return
+                return None
             if incoming and reply and not await self._replaced(pressed, reply):
                 await self._reply(incoming.address, reply)
         except Exception:
@@ -285,6 +291,7 @@ class _ChatByChat(BaseUpdateProcessor):
     """Chats do not wait for each other; the updates of one chat are handled in order.
 
     What a flood in one chat brings beyond `_MOST_WAITING` is dropped, so that it cannot take the places of the others.
+    Inline queries belong to no chat; of each person's only the latest is answered.
     """
 
     def __init__(self, at_once: int) -> None:
@@ -293,6 +300,9 @@ class _ChatByChat(BaseUpdateProcessor):
         self._waiting: Counter[int] = Counter()
 
     async def do_process_update(self, update: object, coroutine: Awaitable[Any]) -> None:
+        if isinstance(update, Update) and update.inline_query:
+            await coroutine
+            return
         chat = update.effective_chat if isinstance(update, Update) else None
         chat_id = chat.id if chat else 0
         if self._waiting[chat_id] >= _MOST_WAITING and asyncio.iscoroutine(coroutine):

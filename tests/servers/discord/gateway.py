@@ -8,7 +8,7 @@ from typing import Any
 from aiohttp import web
 
 from .limits import GUILDS, PRIVILEGED, SEND, SHARD_GUILDS, THREADS, Json
-from .world import Channel, Guild, Session, World
+from .world import Channel, Guild, GuildRole, Session, World
 
 
 class Gateway(World):
@@ -69,6 +69,20 @@ class Gateway(World):
         self._guilds[guild_id].everyone = permissions
         role = self._role_json(guild_id, "@everyone", permissions, 0)
         self._dispatch("GUILD_ROLE_UPDATE", {"guild_id": str(guild_id), "role": role}, guild_id, GUILDS)
+
+    def add_role(self, guild_id: int, role_id: int, name: str, *holders: int, mentionable: bool = False) -> None:
+        """Somebody makes a role, or one of this number anew, which grants nothing, and gives it to its holders."""
+        guild = self._guilds[guild_id]
+        guild.holders[role_id] = set(holders)
+        event = "GUILD_ROLE_UPDATE" if role_id in guild.roles else "GUILD_ROLE_CREATE"
+        guild.roles[role_id] = GuildRole(role_id, name, mentionable)
+        role = self._role_json(role_id, name, 0, 2, mentionable=mentionable)
+        self._dispatch(event, {"guild_id": str(guild_id), "role": role}, guild_id, GUILDS)
+
+    def remove_role(self, guild_id: int, role_id: int) -> None:
+        """Somebody deletes a role."""
+        del self._guilds[guild_id].roles[role_id]
+        self._dispatch("GUILD_ROLE_DELETE", {"guild_id": str(guild_id), "role_id": str(role_id)}, guild_id, GUILDS)
 
     def time_out(self, guild_id: int, until: str | None) -> None:
         """Let the bot read only, until an ISO instant; None lifts it."""

@@ -5,9 +5,9 @@ from collections.abc import Iterable
 from aiohttp import web
 
 from .door import NO_CONTENT, json_answer
-from .limits import ANSWER_WITHIN, CHOICES, COMMANDS, CUSTOM_ID, EPHEMERAL, LOADING, TOKEN_LIVES, Json, RefusalError
+from .limits import ANSWER_WITHIN, COMMANDS, CUSTOM_ID, EPHEMERAL, LOADING, TOKEN_LIVES, Json, RefusalError
 from .messages import Messages
-from .validation import Wrong, check_message, command_errors, error_tree, length_errors
+from .validation import Wrong, check_message, choice_errors, command_errors, error_tree, length_errors
 from .world import Interaction
 
 
@@ -111,7 +111,7 @@ class Interactions(Messages):
             if kind == 7:
                 interaction.replies.append(self._edit(message, data, "data."))
         elif kind == 8 and interaction.payload["type"] == 4:
-            self._check(length_errors("data.choices", data.get("choices"), CHOICES))
+            self._check(choice_errors(data.get("choices")))
             interaction.replies.append(data)
             return None
         elif kind == 9:

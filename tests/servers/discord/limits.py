@@ -37,6 +37,8 @@ GUILDS, GUILD_MESSAGES, DIRECT_MESSAGES = 1 << 0, 1 << 9, 1 << 12
 PRIVILEGED = 1 << 1 | 1 << 8 | 1 << 15
 """GUILD_MEMBERS, GUILD_PRESENCES, MESSAGE_CONTENT: https://docs.discord.com/developers/events/gateway"""
 MANAGE_GUILD, VIEW, SEND, EMBED, READ_HISTORY, SEND_IN_THREADS = 1 << 5, 1 << 10, 1 << 11, 1 << 14, 1 << 16, 1 << 38
+MENTION_ROLES = 1 << 17
+"""Mention @everyone, @here and all roles."""
 MEMBER = VIEW | SEND | EMBED | READ_HISTORY | SEND_IN_THREADS | 1 << 15 | 1 << 31
 """What everyone may do: also attach files, use commands."""
 DM, FORUM = 1, 15

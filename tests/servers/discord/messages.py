@@ -1,5 +1,6 @@
 """REST: messages and the history of channels."""
 
+import re
 from datetime import UTC, datetime
 
 from aiohttp import web
@@ -30,10 +31,21 @@ from .world import Channel, Interaction, Message
 class Messages(Rest):
     """What is said."""
 
-    def say(self, channel_id: int, user_id: int, text: str) -> int:
-        """A user writes something: the id of the message. Without a privileged intent a bot gets it empty."""
-        message = self._message_json(self._channels[channel_id], {"content": text})
-        message |= {"author": self._user_json(user_id), "content": ""}
+    def say(self, channel_id: int, user_id: int, text: str, *, webhook: bool = False, is_bot: bool = False) -> int:
+        """A user, another bot or a webhook writes something: the id of the message.
+
+        Without a privileged intent a bot gets it empty, but for what mentions it and what is written to it alone:
+        https://docs.discord.com/developers/events/gateway#message-content-intent
+        """
+        channel = self._channels[channel_id]
+        message = self._message_json(channel, {"content": text})
+        mentioned = [each for each in map(int, re.findall(r"<@!?(\d+)>", text)) if each in self._users]
+        is_ours = channel.guild_id is None or self.application_id in mentioned
+        message |= {"author": self._user_json(user_id) | {"bot": is_bot or webhook}, "content": text if is_ours else ""}
+        message["mentions"] = [self._user_json(each) for each in mentioned]
+        if webhook:
+            message["webhook_id"] = str(user_id)
+        self._said[int(message["id"])] = text
         self._stored[int(message["id"])] = message
         self._announce("MESSAGE_CREATE", message)
         return int(message["id"])

@@ -50,6 +50,23 @@ class People(Gateway):
             data["guild_id"] = registered["guild_id"]
         return self._interact(4 if focused else 2, channel, user_id, data)
 
+    def point_at(self, message_id: int, user_id: int, name: str) -> Interaction:
+        """Choose a command in the menu of a message, whose content comes along.
+
+        Raises LookupError for one that the bot has not registered, or the user may not see there.
+        https://docs.discord.com/developers/interactions/application-commands#message-commands
+        """
+        message = self._stored[message_id]
+        channel = self._channels[int(message["channel_id"])]
+        known = [*self.commands.get(channel.guild_id, []), *self.commands.get(None, [])]
+        registered = next((each for each in known if each["name"] == name and each["type"] == 3), None)
+        if registered is None:
+            raise LookupError(f"no command {name!r} on messages registered here")
+        self._may_see(registered, channel, user_id)
+        data = {"id": registered["id"], "name": name, "type": 3, "target_id": str(message_id)}
+        shown = message | {"content": self._said.get(message_id, message["content"])}
+        return self._interact(2, channel, user_id, data | {"resolved": {"messages": {str(message_id): shown}}})
+
     def press(self, message_id: int, user_id: int, custom_id: str, values: Iterable[str] | None = None) -> Interaction:
         """Press a button, or choose `values` in a menu. LookupError if the message shows no such component."""
         message = self._stored[message_id]

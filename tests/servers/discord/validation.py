@@ -264,6 +264,14 @@ def _words(path: str, key: str, holder: Json, most: int, named: bool) -> Iterato
             yield where, "APPLICATION_COMMAND_INVALID_NAME", "Command name is invalid"
 
 
+def choice_errors(choices: Any) -> Iterator[Wrong]:
+    """What Discord would object to in the choices that answer an autocomplete."""
+    yield from length_errors("data.choices", choices, CHOICES)
+    for place, choice in enumerate(choices or []):
+        for key in ("name", "value"):
+            yield from length_errors(f"data.choices.{place}.{key}", choice.get(key), 100, least=1)
+
+
 def _options(path: str, options: list[Json]) -> Iterator[Wrong]:
     yield from length_errors(f"{path}options", options, OPTIONS)
     names = [option.get("name") for option in options]

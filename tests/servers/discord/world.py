@@ -70,12 +70,19 @@ class User:
     locale: str
 
 
+@dataclass(frozen=True, slots=True)
+class GuildRole:
+    id: int
+    name: str
+    mentionable: bool
+
+
 @dataclass(slots=True)
 class Guild:
     id: int
     name: str
+    roles: dict[int, GuildRole] = field(default_factory=dict)
     managers: dict[int, bool] = field(default_factory=dict)
-    roles: dict[int, str] = field(default_factory=dict)
     holders: dict[int, set[int]] = field(default_factory=dict)
     everyone: int = MEMBER
     timed_out_until: str | None = None
@@ -173,6 +180,7 @@ class World(Stub):
         self._users: dict[int, User] = {application_id: User(application_id, "Paperwire", "en-US")}
         self._closed_dms: set[int] = set()
         self._stored: dict[int, Json] = {}
+        self._said: dict[int, str] = {}
         self._nonces: dict[str, tuple[float, Json]] = {}
         self._interactions: dict[str, Interaction] = {}
         self._sessions: dict[str, Session] = {}
@@ -186,12 +194,6 @@ class World(Stub):
     def add_member(self, guild_id: int, user_id: int, manage_guild: bool = False) -> None:
         """A user joins a guild, or changes rank in it. Users who act in a guild are plain members of it."""
         self._guilds[guild_id].managers[user_id] = manage_guild
-
-    def add_role(self, guild_id: int, role_id: int, name: str, *holders: int) -> None:
-        """A role that grants nothing, and who has it."""
-        guild = self._guilds[guild_id]
-        guild.roles[role_id] = name
-        guild.holders[role_id] = set(holders)
 
     def dm(self, user_id: int) -> int:
         """The id of the bot's direct channel with the user, opened if need be."""
@@ -256,7 +258,9 @@ class World(Stub):
             ),
         }
 
-    def _role_json(self, role_id: int, name: str, permissions: int, position: int) -> Json:
+    def _role_json(
+        self, role_id: int, name: str, permissions: int, position: int, *, mentionable: bool = False
+    ) -> Json:
         return {
             "id": str(role_id),
             "name": name,
@@ -266,7 +270,7 @@ class World(Stub):
             "colors": {"primary_color": 0, "secondary_color": None, "tertiary_color": None},
             "hoist": False,
             "managed": False,
-            "mentionable": False,
+            "mentionable": mentionable,
             "flags": 0,
         }
 
@@ -288,7 +292,10 @@ class World(Stub):
             "roles": [
                 self._role_json(guild_id, "@everyone", self._guilds[guild_id].everyone, 0),
                 self._role_json(guild_id + 1, "Managers", MANAGE_GUILD, 1),
-                *(self._role_json(role, name, 0, 2) for role, name in self._guilds[guild_id].roles.items()),
+                *(
+                    self._role_json(role.id, role.name, 0, place, mentionable=role.mentionable)
+                    for place, role in enumerate(self._guilds[guild_id].roles.values(), 2)
+                ),
             ],
             "members": [self._member_json(guild_id, self.application_id)],
             "channels": [self._channel_json(each.id) for each in inside if each.type not in THREADS],

@@ -6,6 +6,7 @@ where a text comes from Telegram itself, what bots report; limits follow https:/
 """
 
 from .faults import ALL_FAULTS
+from .inline import Article, InlineAnswer
 from .lean import LeanTelegramStub
 from .limits import PER_GROUP_MINUTE, PER_SECOND, PER_SECOND_PAID, TOKEN
 from .server import TelegramStub
@@ -17,8 +18,10 @@ __all__ = [
     "PER_SECOND",
     "PER_SECOND_PAID",
     "TOKEN",
+    "Article",
     "Call",
     "Document",
+    "InlineAnswer",
     "LeanTelegramStub",
     "Message",
     "TelegramStub",

@@ -4,6 +4,7 @@ https://core.telegram.org/bots/api, https://core.telegram.org/bots/faq#my-bot-is
 https://core.telegram.org/bots/faq#broadcasting-to-users
 """
 
+import re
 from collections import defaultdict, deque
 from dataclasses import dataclass, field
 
@@ -15,6 +16,16 @@ CALLBACK_DATA_BYTES = 64
 BUTTON_LIMIT = 100
 ROW_LIMIT = 8
 COMMAND_LIMIT = 100
+LANGUAGE = re.compile(r"([a-z]{2})?")
+"""Two letters of ISO 639-1, or none: https://core.telegram.org/bots/api#setmycommands"""
+SCOPES = {
+    **dict.fromkeys(("default", "all_private_chats", "all_group_chats", "all_chat_administrators"), frozenset[str]()),
+    **dict.fromkeys(("chat", "chat_administrators"), frozenset({"chat_id"})),
+    "chat_member": frozenset({"chat_id", "user_id"}),
+}
+"""Whom a list of commands can be for, and what has to be said besides: /bots/api#botcommandscope"""
+QUERY_LIMIT, INLINE_RESULTS, RESULT_ID_BYTES, OFFSET_BYTES = 256, 50, 64, 64
+"""Of inline mode: /bots/api#inlinequery, /bots/api#answerinlinequery, /bots/api#inlinequeryresultarticle"""
 FILE_LIMIT = 50 * 2**20
 """Bytes of a file that a bot uploads."""
 SECRET_LIMIT = 256

@@ -14,30 +14,33 @@ from aiohttp import web
 
 from ..stub import Now
 from .faults import ALL_FAULTS, GATEWAY, REFUSALS, Fault, Faults, Order
+from .inline import Inline
 from .limits import (
     BUTTON_LIMIT,
     CALLBACK_DATA_BYTES,
     COMMAND_LIMIT,
     ENTITY_LIMIT,
     FILE_LIMIT,
+    LANGUAGE,
     ROW_LIMIT,
+    SCOPES,
     TEXT_LIMIT,
     TOKEN,
     Rates,
 )
 from .texts import PARSE_MODES, Json, parsed, trimmed, units
 from .updates import Refused, bad
-from .world import Call, Document, Message, World
+from .world import Call, Document, Message
 
 _PAGE = "<html>\r\n<head><title>{title}</title></head>\r\n<body>\r\n</body>\r\n</html>\r\n"
 _PLAIN_PARAMS = {
     *("text", "parse_mode", "description", "short_description", "callback_query_id", "language_code", "url"),
-    "secret_token",
+    *("secret_token", "inline_query_id", "next_offset"),
 }
 _ONLY_TRUE = {"sendChatAction", "setMyDescription", "setMyShortDescription", "logOut", "close"}
 
 
-class TelegramStub(World):
+class TelegramStub(Inline):
     """A Bot API server for one bot, @paperwire_test_bot, in a small world of chats and users that the test makes.
 
     Point python-telegram-bot at it with `base_url=stub.api_url`. Messages are parsed by TDLib, like the real
@@ -81,6 +84,7 @@ class TelegramStub(World):
             "editMessageReplyMarkup": self._edit_message,
             "deleteMessage": self._delete_message,
             "answerCallbackQuery": self._answer_callback_query,
+            "answerInlineQuery": self._answer_inline_query,
             "getFile": self._get_file,
             "getChat": self._get_chat,
             "getChatMember": self._get_chat_member,
@@ -238,6 +242,11 @@ class TelegramStub(World):
                 raise bad("BOT_COMMAND_INVALID")
             if not 1 <= len(one["description"]) <= 256:
                 raise bad("BOT_COMMAND_DESCRIPTION_INVALID")
+        scope, language = params.get("scope") or {"type": "default"}, params.get("language_code", "")
+        if scope.get("type") not in SCOPES or scope.keys() - {"type"} != SCOPES[scope["type"]]:
+            raise bad("can't parse scope of bot commands")
+        if not LANGUAGE.fullmatch(language):
+            raise bad("invalid language code specified")
         self.commands[_command_scope(params)] = params["commands"]
         return True
 
@@ -414,4 +423,5 @@ def _too_many(seconds: int) -> Refused:
 
 def _command_scope(params: Json) -> tuple[str, str]:
     scope = params.get("scope") or {"type": "default"}
-    return ":".join(map(str, scope.values())), params.get("language_code", "")
+    others = (str(value) for name, value in scope.items() if name != "type")
+    return ":".join([scope["type"], *others]), params.get("language_code", "")

@@ -167,4 +167,5 @@ class Updates(Stub):
 
 def _chat_of(update: Json) -> int:
     (content,) = (value for name, value in update.items() if name != "update_id")
-    return content.get("message", content)["chat"]["id"]
+    # An inline query comes from no chat, but from somebody.
+    return content.get("message", content).get("chat", content.get("from"))["id"]

@@ -1,5 +1,6 @@
 """The world of the stub: chats and people, and what they do to the bot."""
 
+import re
 import time
 from collections import Counter, defaultdict
 from collections.abc import Collection
@@ -145,11 +146,14 @@ class World(Updates):
         answers: int | None = None,
         forwarded_from: int | None = None,
         is_automatic: bool = False,
+        **more: Any,
     ) -> int:
-        """Somebody writes; returns the update id. In a channel it is a post. `sender_chat` writes on behalf of a chat,
-        which is an anonymous admin when it is the group itself. The user's private chat begins with the first word.
-        With a `document` the text is its caption. `answers`: the message that this is a reply to. `forwarded_from`: the
-        channel whose post it is; `is_automatic`: as Telegram forwards a channel's posts into its discussion group.
+        """Somebody writes; returns the update id, or 0 where the bot is not told. In a channel it is a post.
+
+        `sender_chat` writes on behalf of a chat, which is an anonymous admin when it is the group itself. The user's
+        private chat begins with the first word. With a `document` the text is its caption. `answers`: the message that
+        this is a reply to. `forwarded_from`: the channel whose post it is; `is_automatic`: as Telegram forwards a
+        channel's posts into its discussion group. `more` fields of the message, in the Bot API's words.
         """
         if chat_id == user_id and chat_id not in self._chats:
             self.add_chat(chat_id, "private", self._users[user_id]["first_name"])
@@ -175,7 +179,23 @@ class World(Updates):
         else:
             message["from"] = _ANONYMOUS_ADMIN if sender_chat == chat_id else _CHANNEL_SENDER
             message["sender_chat"] = self._chats[sender_chat]
-        return self._push("message", message)
+        message |= more
+        return self._push("message", message) if self._is_told(message) else 0
+
+    def _is_told(self, message: Json) -> bool:
+        """Whether a bot hears of it: https://core.telegram.org/bots/features#privacy-mode.
+
+        In one thing looser than Telegram: a command that names no bot always reaches it.
+        """
+        chat, text = message["chat"], message.get("text") or message.get("caption") or ""
+        is_private = chat["type"] == "private"
+        is_admin = self._statuses.get((chat["id"], self.me["id"])) in ("creator", "administrator")
+        if is_private or is_admin or self.me["can_read_all_group_messages"]:
+            return True
+        command = re.match(r"/\w+(?:@(\w+))?(?!\S)", text)
+        is_ours = command is not None and (command[1] or self.me["username"]).lower() == self.me["username"]
+        answered = message.get("reply_to_message", {})
+        return is_ours or "via_bot" in message or answered.get("from") == self.me
 
     def _document(self, content: bytes) -> Json:
         number = f"file-{len(self.files)}"

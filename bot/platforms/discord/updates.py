@@ -24,6 +24,7 @@ from bot.platforms.discord.connection import LONGEST_RATE_LIMIT, DiscordSender
 from bot.platforms.discord.files import fetch
 from bot.platforms.discord.incoming import content_of, of_interaction, of_message
 from bot.platforms.discord.instead import instead
+from bot.platforms.discord.limits import EPHEMERAL
 from bot.platforms.discord.menu import Chinese, SlashCommand, about_a_message, slash
 from bot.platforms.discord.places import Place, addresses, may_write, places
 from bot.platforms.discord.render import Json, render
@@ -34,8 +35,6 @@ FINISH_WITHIN = 2.5
 
 CHOICES_WITHIN = 2.0
 """Seconds for the choices of an argument: Discord waits three for them, the way there and back included."""
-EPHEMERAL = 1 << 6
-"""The flag of a message that only who asked sees."""
 
 # https://discord.com/developers/docs/topics/opcodes-and-status-codes#json
 _TOO_LATE, _ALREADY_ACKNOWLEDGED, _MALFORMED = 10062, 40060, 50035

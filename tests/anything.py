@@ -98,7 +98,7 @@ async def _check(room: Room, person: Person, done: list[tuple[str, Any]], offere
 
 
 def _is_good(reply: Reply | None, what: object) -> None:
-    assert reply is None or reply.text or reply.cards or reply.title, what
+    assert reply is None or reply.text or reply.cards or reply.quote or reply.title, what
     assert not any(says(as_read(reply), "error.ours", language) for language in ("en", "zh")), what
 
 

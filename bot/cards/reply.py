@@ -1,7 +1,7 @@
 """Card and Reply: what a person is shown, before any platform has given it a form."""
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TypeVar
 
 from bot.cards.latex import readable
@@ -35,7 +35,8 @@ class Link:
 class Card:
     """How a Paper looks. `tldrs` and `takeaways` have one part a language shown; a sample's `url` is a page of ours.
 
-    `is_line`: one of a list, of which the titles and `tldrs` are shown.
+    `is_line`: one of a list, of which the titles and `tldrs` are shown. `title_source`: the title with its LaTeX, for
+    whoever can draw formulas.
     """
 
     paper_id: PaperId
@@ -53,6 +54,7 @@ class Card:
     buttons: tuple[Button, ...] = ()
     number: int | None = None
     is_line: bool = False
+    title_source: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,7 +70,8 @@ class Reply:
     """What the bot says: a headline, a text, cards in order, a closing line, buttons. Every part is plain text.
 
     `code` is there to be copied, sign for sign, and stands below the text. `file` goes along with what is said anew.
-    `quote`: what somebody else wrote, below the text; unlike in the text, a command in it is none.
+    `quote`: what somebody else wrote, below the text; unlike in the text, a command in it is none. `quote_source`: the
+    same with its LaTeX, for whoever can draw formulas.
     `in_place`: it takes the place of the message whose button was pressed.
     """
 
@@ -81,6 +84,7 @@ class Reply:
     code: str = ""
     file: File | None = None
     quote: str = ""
+    quote_source: str = ""
 
 
 Render = Callable[[Reply], list[str]]
@@ -115,6 +119,7 @@ def card_of(paper: Paper, summary: Summary, language: Language, phrases: Phrases
         links=() if paper.is_sample else _links(paper, phrases),
         badge=" · ".join(badges_of(summary, language, phrases)),
         buttons=_buttons(paper, phrases),
+        title_source=paper.title,
     )
 
 
@@ -129,7 +134,8 @@ def formed(card: Card, form: Format) -> Card:
     if form == "cards":
         return card
     tldrs = card.tldrs if form == "tldrs" else ()
-    return Card(card.paper_id, card.title, card.url, card.second_title, tldrs=tldrs, number=card.number, is_line=True)
+    kept = replace(card, tldrs=tldrs, is_line=True)
+    return replace(kept, byline="", categories="", tags=(), takeaways=(), comment=None, links=(), badge="", buttons=())
 
 
 def _url(paper: Paper) -> str:

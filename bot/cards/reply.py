@@ -1,7 +1,7 @@
 """Card and Reply: what a person is shown, before any platform has given it a form."""
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TypeVar
 
 from bot.cards.latex import readable
@@ -39,8 +39,9 @@ class Link:
 class Card:
     """How a Paper looks. `tldrs` and `takeaways` have one part a language shown; a sample's `url` is a page of ours.
 
-    `is_line`: one of a list, of which the titles and `tldrs` are shown. `further`: buttons that are
-    seldom pressed; where a card stands among others they are found behind `CHOICES`.
+    `is_line`: one of a list, of which the titles and `tldrs` are shown. `further`: buttons that are seldom pressed;
+    where a card stands among others they are found behind `CHOICES`. `title_source`: the title with its LaTeX, for
+    whoever can draw formulas.
     """
 
     paper_id: PaperId
@@ -59,6 +60,7 @@ class Card:
     further: tuple[Button, ...] = ()
     number: int | None = None
     is_line: bool = False
+    title_source: str = ""
 
     @property
     def menu(self) -> Button:
@@ -81,12 +83,13 @@ class Reply:
     """What the bot says: a headline, a text, cards in order, a closing line, buttons. Every part is plain text.
 
     `code` is there to be copied, sign for sign, and stands below the text. `file` goes along with what is said anew.
-    `quote`: what somebody else wrote, below the text; unlike in the text, a command in it is none.
-    `in_place`: it takes the place of the message whose button was pressed. `is_aside`: it is for who pressed alone, and
-    not worth a message where the platform has a lesser way to say it. `mention`: the number of a role whose people are
-    told, where the platform has roles.
+    `quote`: what somebody else wrote, below the text; unlike in the text, a command in it is none. `quote_source`: the
+    same with its LaTeX, for whoever can draw formulas.
 
-    `is_page`: all of it is one message; where that is tight each card gives up what it can do without.
+    `in_place`: it takes the place of the message whose button was pressed. `is_aside`: it is for who pressed alone, and
+    not worth a message where the platform has a lesser way to say it. `is_page`: all of it is one message; where that
+    is tight each card gives up what it can do without. `mention`: the number of a role whose people are told, where the
+    platform has roles.
     """
 
     text: str = ""
@@ -101,6 +104,7 @@ class Reply:
     is_aside: bool = False
     is_page: bool = False
     mention: str = ""
+    quote_source: str = ""
 
 
 Render = Callable[[Reply], list[str]]
@@ -136,6 +140,7 @@ def card_of(paper: Paper, summary: Summary, language: Language, phrases: Phrases
         badge=" · ".join(badges_of(summary, language, phrases)),
         buttons=_buttons(paper, phrases, "abstract" if paper.is_sample else "abstract save"),
         further=further_buttons(paper, phrases),
+        title_source=paper.title,
     )
 
 
@@ -157,7 +162,8 @@ def formed(card: Card, form: Format) -> Card:
         return card
     tldrs, further = card.tldrs if form == "tldrs" else (), (*card.buttons, *card.further)
     named = (card.paper_id, card.title, card.url, card.second_title)
-    return Card(*named, tldrs=tldrs, further=further, number=card.number, is_line=True)
+    listed = Card(*named, tldrs=tldrs, further=further, number=card.number, is_line=True)
+    return replace(listed, title_source=card.title_source)
 
 
 def _url(paper: Paper) -> str:

@@ -164,7 +164,8 @@ async def abstract(context: Context) -> Reply:
 def abstract_of(shown: Paper, summary: Summary | None, language: Language) -> Reply:
     """A paper's title and abstract in a chat's language."""
     chinese = summary.abstract_zh if summary and language != "en" else None
-    return Reply(title=readable(shown.title), quote="\n\n".join(filter(None, [readable(shown.abstract), chinese])))
+    quotes = ("\n\n".join(filter(None, [each, chinese])) for each in (readable(shown.abstract), shown.abstract))
+    return Reply(title=readable(shown.title), quote=next(quotes), quote_source=next(quotes))
 
 
 def is_paper_id(text: str) -> bool:

@@ -40,4 +40,11 @@ def _line(each: Replacement, spoken: Sequence[Phrases]) -> Card:
     changes = dict.fromkeys(phrases(key, before=each.before, version=each.version) for phrases in spoken)
     comment = shortened(readable(each.comment or ""), _COMMENT_SHOWN)
     said = " · ".join(filter(None, [*changes, comment]))
-    return Card(each.paper_id, readable(each.title), abs_url(each.paper_id), tldrs=(said,), is_line=True)
+    return Card(
+        each.paper_id,
+        readable(each.title),
+        abs_url(each.paper_id),
+        tldrs=(said,),
+        is_line=True,
+        title_source=each.title,
+    )

@@ -9,6 +9,7 @@ from bot.cards.latex import readable
 from bot.chats import Chat
 from bot.locales import CatalogueName, format_datetime, phrases_of
 from bot.papers import Paper
+from bot.platforms.webchat.mathml import with_formulas
 from bot.platforms.webchat.render import templates
 from bot.storage.threads import Said
 from bot.web.security import LARGEST_BODY
@@ -58,12 +59,13 @@ def _language(chat: Chat) -> CatalogueName:
 
 
 def paper_page(paper: Paper) -> str:
-    """A stored paper's facts and abstract."""
+    """A stored paper's facts and abstract. Their formulas take some ms: it belongs in a thread."""
     return _templates.get_template("paper.html").render(
         ui="en",
         paper=paper,
         title=readable(paper.title),
-        abstract=readable(paper.abstract),
+        heading=with_formulas(paper.title),
+        abstract=with_formulas(paper.abstract),
         comment=readable(paper.comment) if paper.comment else None,
     )
 

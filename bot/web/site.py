@@ -154,7 +154,7 @@ class Site:
             found = await papers.get(connection, [paper_id])
         if paper_id not in found:
             raise HTTPException(404)
-        return _page(pages.paper_page(found[paper_id]))
+        return _page(await asyncio.to_thread(pages.paper_page, found[paper_id]))
 
 
 def _page(html: str, status: int = 200) -> Response:

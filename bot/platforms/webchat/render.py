@@ -10,6 +10,7 @@ from bot.cards.packing import pack
 from bot.cards.plain import plain
 from bot.cards.reply import Reply
 from bot.locales import CatalogueName, phrases_of
+from bot.platforms.webchat.mathml import with_formulas
 
 CARDS_A_MESSAGE = 20
 """Our own number: more papers are hard to find again in one message."""
@@ -50,13 +51,14 @@ templates = Environment(
     lstrip_blocks=True,
 )
 templates.globals |= {"phrase": _phrase, "language_of": language_of, "link_kind": link_kind}
+templates.filters["with_formulas"] = with_formulas
 templates.filters["html_lang"] = lambda text: {"en": "en", "zh": "zh-Hans"}[language_of(text)]
 
 
 def render(reply: Reply) -> list[str]:
     """A Reply as the fewest messages of at most 20 cards, each an HTML fragment.
 
-    Buttons submit the form `press` of the page that shows them.
+    Buttons submit the form `press` of the page that shows them. Formulas take some ms a paper: it belongs in a thread.
     """
     packs = pack(reply.cards, lambda _: (1,), (CARDS_A_MESSAGE,)) or [[]]
     template = templates.get_template("message.html")

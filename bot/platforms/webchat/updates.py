@@ -1,5 +1,6 @@
 """Updates: what a person says or presses in a thread, and the answers to it."""
 
+import asyncio
 import re
 import unicodedata
 from collections.abc import Awaitable, Callable
@@ -88,10 +89,10 @@ class WebChat:
         self._listeners.wake(chat.id)
         reply = await answer()
         if reply is not None:
+            payloads = await asyncio.to_thread(render, reply)
             async with self._database.write() as connection:
                 if await chats.get(connection, chat.id) is None:
                     raise ForgottenThread(chat.address)
-                payloads = render(reply)
                 for number, payload in enumerate(payloads, 1):
                     file = reply.file if number == len(payloads) else None
                     await threads.say(connection, chat.id, "bot", f"{key}:{number}", payload, self._clock.now(), file)
@@ -99,7 +100,7 @@ class WebChat:
         return said
 
     async def _replaced(self, chat: Chat, message: int, reply: Reply) -> Said | None:
-        payloads = render(reply)
+        payloads = await asyncio.to_thread(render, reply)
         if len(payloads) != 1 or reply.file:
             return None
         async with self._database.write() as connection:

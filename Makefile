@@ -9,9 +9,9 @@ PIP := $(BIN)/python -m pip --disable-pip-version-check
 run: setup
 	$(BIN)/paperwire run
 
-# Tests wait for processes and clocks much of their time: one and a half of them go on a processor.
+# Tests wait for processes and clocks much of their time: two of them go on a processor.
 test: setup-dev
-	$(BIN)/python -m pytest -n $$($(PYTHON) -c 'import os; print(os.cpu_count() * 3 // 2)') --dist worksteal $(ARGS)
+	$(BIN)/python -m pytest -n $$($(PYTHON) -c 'import os; print(os.cpu_count() * 2)') --dist worksteal $(ARGS)
 
 setup: $(VENV)/.runtime
 setup-dev: $(VENV)/.dev

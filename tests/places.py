@@ -3,7 +3,7 @@
 import asyncio
 import re
 from collections.abc import Awaitable, Callable, Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cache
 from pathlib import Path
 from typing import Any, Protocol
@@ -25,7 +25,12 @@ PATIENCE = 60
 
 
 class Place(Protocol):
-    """A chat, its administrator and another member; in a private one both are its person."""
+    """A chat, its administrator and another member; in a private one both are its person.
+
+    `is_prompt`: what is said there is answered before `say` and `press` return, but for digests.
+    """
+
+    is_prompt: bool
 
     async def say(self, text: str, *, as_member: bool = False) -> None: ...
 
@@ -44,6 +49,8 @@ class TelegramPlace:
     person: int
     member: int
     group: int | None = None
+    is_prompt: bool = False
+    pressed: set[str] = field(default_factory=set)
 
     @property
     def chat(self) -> int:
@@ -57,14 +64,21 @@ class TelegramPlace:
         for message in reversed(shown):
             for data in (data for row in message.buttons for _, data in row):
                 if data.startswith(action):
-                    self.stub.press(message.message_id, self.chat, self.member if as_member else self.person, data)
+                    who = self.member if as_member else self.person
+                    self.pressed.add(str(self.stub.press(message.message_id, self.chat, who, data)))
                     return
         raise LookupError(action)
 
     async def seen(self) -> str:
         shown = [message for message in self.stub.shown.values() if message.chat_id == self.chat]
         parts = [part for each in shown for part in (each.text, *(label for row in each.buttons for label, _ in row))]
-        return "\n".join([*parts, *(file.name for file in self.stub.documents if file.chat_id == self.chat)])
+        files = [file.name for file in self.stub.documents if file.chat_id == self.chat]
+        asides = [
+            call.params.get("text", "")
+            for call in self.stub.calls
+            if call.method == "answerCallbackQuery" and str(call.params["callback_query_id"]) in self.pressed
+        ]
+        return "\n".join([*parts, *files, *asides])
 
 
 @dataclass
@@ -75,6 +89,7 @@ class DiscordPlace:
     person: int
     member: int
     channel: int
+    is_prompt: bool = False
 
     async def say(self, text: str, *, as_member: bool = False) -> None:
         name, _, rest = text.removeprefix("/").partition(" ")
@@ -100,6 +115,7 @@ class WebPlace:
 
     browser: httpx.AsyncClient
     path: str
+    is_prompt: bool = True
 
     async def say(self, text: str, *, as_member: bool = False) -> None:
         await self._post("say", {"text": text})

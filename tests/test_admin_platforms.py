@@ -137,7 +137,10 @@ async def test_menus_and_numbers_in_discord(room: Room, stub: DiscordStub) -> No
         SlashCommand(*[each.name] * 3, *[each.takes] * 3, is_private=each.permission is Permission.OPERATOR)
         for each in COMMANDS
     ]
-    updates = DiscordUpdates(settings_for(stub), WallClock(), commands, room.desk.answer, nothing, nothing)
+    updates = DiscordUpdates(
+        *(settings_for(stub), WallClock(), commands, ("Look up paper", "查看论文")),
+        *(room.desk.answer, room.desk.choices, nothing, nothing),
+    )
     await updates.start()
     await until(lambda: stub.connected)
     dm = stub.dm(MANAGER)

@@ -21,8 +21,6 @@ IN_AN_HOUR = BUILT + timedelta(hours=1)
     [
         ("", "sqlite"),
         ("digest committed", "sqlite"),
-        ("accepted", "sqlite"),
-        ("record written", "sqlite"),
         ("record written", "postgresql"),
     ],
 )

@@ -255,9 +255,9 @@ async def test_in_privacy_mode_telegram_tells_nothing_of_what_people_say(stub: T
         assert not stub.say(GROUP, ADA, LINK)
         stub.say(GROUP, ADA, "/status")
         await until(lambda: listener.heard)
-        assert await listener.heard[0].place.hears() == "commands"
+        assert await listener.heard[0].venue.hears() == "commands"
         stub.set_admin(GROUP, stub.me["id"])
-        assert await listener.heard[0].place.hears() == "all"
+        assert await listener.heard[0].venue.hears() == "all"
         stub.say(GROUP, ADA, f"look {LINK}", thread=5)
         await until(lambda: len(listener.heard) == 2)
     heard = listener.heard[1]
@@ -275,7 +275,7 @@ async def test_without_privacy_mode_only_links_of_people_are_handed_on(stub: Tel
         stub.say(GROUP, LIN, "this one", entities=[{"type": "text_link", "offset": 0, "length": 4, "url": LINK}])
         stub.say(CHANNEL, LIN, LINK)
         await until(lambda: len(listener.heard) == 2)
-        assert await listener.heard[0].place.hears() == "all"
+        assert await listener.heard[0].venue.hears() == "all"
     assert {(incoming.address, incoming.sender.id, incoming.overheard) for incoming in listener.heard} == {
         (str(GROUP), str(LIN), True),
         (str(CHANNEL), str(CHANNEL), True),
@@ -301,4 +301,4 @@ async def test_where_telegram_does_not_say_what_the_bot_hears_nothing_is_claimed
         stub.say(GROUP, ADA, "/status")
         await until(lambda: listener.heard)
         stub.fail_next("500", method="getMe")
-        assert await listener.heard[0].place.hears() == "all"
+        assert await listener.heard[0].venue.hears() == "all"

@@ -8,7 +8,7 @@ import asyncio
 import itertools
 from collections.abc import AsyncIterator, Iterator
 from contextlib import AsyncExitStack, asynccontextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -90,11 +90,30 @@ PEOPLE = [
     talk("/subscribe math.NT", "/unsubscribe math.NT", sees="unsubscribe.done", query="math.NT"),
     talk("/unsubscribe math.NT", sees="unsubscribe.none", query="math.NT"),
     talk("/unsubscribe", sees="subscriptions.none"),
+    talk("/subscribe math.NT", "/unsubscribe 1", sees="unsubscribe.done", query="math.NT"),
+    talk("/unsubscribe 7", sees="unsubscribe.no_number", number=7),
+    talk("/subscribe math.NT", "/subscriptions", "!drop:", sees="unsubscribe.done", query="math.NT"),
+    talk("/subscribe math.NT", "/subscriptions", "!drop:", "!undo:", sees="unsubscribe.undone", query="math.NT"),
+    talk("/subscribe math.NT", "/alert 1", sees="alert.on"),
+    talk("/subscribe math.NT", "!alert:on", sees="alert.on"),
+    talk("/subscribe math.NT", "/alert 1", "/alert 1 off", sees="alert.off"),
+    talk("/alert math.NT", sees="alert.not_followed", query="math.NT"),
+    talk("/alert", sees="subscriptions.none"),
     # Reading.
     talk("/digest", sees="digest.receipt"),
     talk("/digest", "!abstract:", sees="We study question"),
     talk("/digest", "!save:", sees="save.done", on=IN_GROUPS),
-    talk("/digest", "!bibtex:", sees="@misc"),
+    talk("/digest", "!card:", sees="button.bibtex", on=IN_GROUPS),
+    talk("/digest", "!card:", "!bibtex:", sees="@misc", on=IN_GROUPS),
+    talk("/settings paging pages", "/digest", "!page:2", sees="Paper 4"),
+    talk("/paper 2603.00001", "!bibtex:", sees="@misc"),
+    talk("/paper 2603.00001", "!like:", sees="like.title"),
+    talk("/paper 2603.00001", "!vote:2603.00001 up", sees="vote.up", on=IN_GROUPS),
+    talk("/paper 2603.00001", "!vote:2603.00001 down", sees="vote.down", on=IN_GROUPS),
+    talk("/paper 2603.00001", "!hide:", sees="hide.nothing"),
+    talk("/subscribe question", "/paper 2603.00001", "!hide:", sees="hide.title"),
+    talk("/subscribe question", "/paper 2603.00001", "!hide:", "!exclude:", sees="hide.done"),
+    talk("/subscribe question", "/paper 2603.00001", "!hide:", "!exclude:", "!unhide:", sees="hide.undone"),
     talk("/settings cap 1", "/digest", "!more:", sees="digest.receipt.more", shown=12),
     talk("/paper 2603.00001", sees="Paper 1"),
     talk("/paper https://arxiv.org/pdf/2603.00002v1", sees="Paper 2"),
@@ -136,6 +155,8 @@ PEOPLE = [
     talk("/settings cap all", sees="settings.no_cap"),
     talk("/settings crosslists off", sees="settings.crosslists"),
     talk("/settings note on", sees="settings.note"),
+    talk("/settings paging pages", sees="settings.paging"),
+    talk("/settings replacements on", sees="settings.replacements"),
     talk("/settings time 25:00", sees="settings.bad_time", value="25:00"),
     talk("/settings zone Berlln", sees="settings.bad_zone", value="Berlln", hint="Europe/Berlin"),
     talk("/settings days never", sees="settings.bad_days"),
@@ -150,6 +171,14 @@ PEOPLE = [
     talk("/pause soon", sees="pause.how", value="soon"),
     talk("/resume", sees="resume.not_paused"),
     talk("/pause 7d", "/resume", sees="resume.done"),
+    # For those who administer a channel, and those who run the bot, as who is at the web chat does.
+    talk("/channel", sees="channel.how", on=("telegram",)),
+    talk("/channel @nowhere", sees="channel.unknown", on=("telegram",)),
+    talk("/channel", sees="channel.discord", on=("discord",)),
+    talk("/channel", sees="channel.web", on=("web",)),
+    talk("/admin", sees="error.operators_only", on=IN_GROUPS),
+    talk("/admin", sees="admin.title", on=("web",)),
+    talk("/admin", "!admin:chats", sees="admin.chats_how", on=("web",)),
     # Moving and leaving.
     talk("/export", sees="paperwire.toml", on=IN_GROUPS),
     talk("/subscribe cs.CL", "/export", sees="export.done", count=1),
@@ -168,6 +197,7 @@ PEOPLE = [
 _ARGUMENTS = {
     "subscribe": "cs.CL",
     "unsubscribe": "cs.CL",
+    "alert": "1",
     "settings": "cap 7",
     "pause": "7d",
     "resume": "",
@@ -176,6 +206,12 @@ _ARGUMENTS = {
 }
 _MENUS = {
     "subscribe": ("/preview cs.CL", "!subscribe:"),
+    "alert": ("/subscribe cs.CL", "!alert:on"),
+    "drop": ("/subscribe cs.CL", "/subscriptions", "!drop:"),
+    "undo": ("/subscribe cs.CL", "/subscriptions", "!drop:", "!undo:"),
+    "hide": ("/subscribe question", "/paper 2603.00001", "!hide:"),
+    "exclude": ("/subscribe question", "/paper 2603.00001", "!hide:", "!exclude:"),
+    "unhide": ("/subscribe question", "/paper 2603.00001", "!hide:", "!exclude:", "!unhide:"),
     "set": ("/settings", "!set:time ?"),
     "import": (f"/import {FILE}", "!import:from-now"),
     "forget": ("/forget", "!forget:yes"),
@@ -183,6 +219,8 @@ _MENUS = {
 GROUPS = [
     talk("/subscribe cs.CL", sees="subscribe.done", by="admin", on=IN_GROUPS),
     talk("/settings", "!set:cap ?", "!set:cap 5", sees="settings.changed", by="admin", on=IN_GROUPS),
+    talk("/settings links on", sees="settings.links", by="admin", on=IN_GROUPS),
+    talk("/settings mention off", sees="settings.mention", by="admin", on=("discord",)),
     talk("/digest", sees="digest.receipt", by="member", on=IN_GROUPS),
     talk("/subscriptions", sees="subscriptions.none", by="member", on=IN_GROUPS),
     talk("/settings", sees="settings.title", by="member", on=IN_GROUPS),
@@ -197,6 +235,7 @@ GROUPS = [
 TALKS = [*PEOPLE, *GROUPS]
 
 ELSEWHERE = {
+    "paper": "the command on a message, in Discord: test_pointing, test_platforms",
     "anew": "needs a model: test_summary_records",
     "return": "comes after a removal or with papers that came meanwhile: test_returning, test_pausing",
     "restored": "comes after a restored backup: test_backup",
@@ -249,6 +288,7 @@ async def a_world(folder: Path) -> AsyncIterator[World]:
     database = await a_database(folder / "data")
     now = datetime.now(UTC)
     papers = [a_paper(number, "cs.CL") for number in range(1, 15)]
+    papers[:2] = [replace(each, abstract=f"{each.abstract} Quokkas hop, and quokkas hop.") for each in papers[:2]]
     await announce(database, now - timedelta(hours=2), *papers, day=now.date())
     await database.close()
     async with AsyncExitStack() as stack:
@@ -308,7 +348,7 @@ async def _held(world: World, platform: str, language: CatalogueName, what: Talk
         return shows(await place.seen(), what.seen, language, **what.values)
 
     for number, said in enumerate(what.said, start=1):
-        before = await place.seen()
+        before = "" if place.is_prompt else await place.seen()
         is_last = number == len(what.said)
         try:
             if said.startswith("!"):
@@ -317,6 +357,8 @@ async def _held(world: World, platform: str, language: CatalogueName, what: Talk
                 await place.say(said, as_member=is_last and what.by == "member")
         except (LookupError, ValueError, AssertionError) as error:
             return f"{what}\n{error!r}\n{before}"
+        if place.is_prompt and not is_last:
+            continue
         if not await until(sees if is_last else lambda before=before: _has_changed(place, before)):
             return f"{what}\n{said}\n{await place.seen()}"
     return ""

@@ -239,22 +239,22 @@ async def test_a_role_is_known_by_its_number_and_whether_it_may_be_mentioned(
     stub.add_role(GUILD, 501, "readers", mentionable=True)
     stub.add_role(GUILD, 502, "quiet")
     await stub.reply_to(stub.command(CHANNEL, USER, "status"))
-    place = bot.heard[0].place
-    found = {number: place.role(number) for number in ("501", "502", "503", str(GUILD))}
+    venue = bot.heard[0].venue
+    found = {number: venue.role(number) for number in ("501", "502", "503", str(GUILD))}
     assert {number: role and (role.name, role.may_be_mentioned) for number, role in found.items()} == {
         "501": ("readers", True),
         "502": ("quiet", False),
         "503": None,
         str(GUILD): None,  # everyone
     }
-    assert await place.hears() == "mentions"
+    assert await venue.hears() == "mentions"
     stub.set_everyone(GUILD, stub._guilds[GUILD].everyone | MENTION_ROLES)
     await stub.reply_to(stub.command(CHANNEL, USER, "status"))
-    quiet = bot.heard[1].place.role("502")
+    quiet = bot.heard[1].venue.role("502")
     assert quiet is not None
     assert quiet.may_be_mentioned
     await stub.reply_to(stub.command(stub.dm(USER), USER, "status"))
-    assert bot.heard[2].place.role("501") is None
+    assert bot.heard[2].venue.role("501") is None
 
 
 async def test_who_is_being_answered_when_the_bot_stops_gets_the_answer(stub: DiscordStub, bot: Bot) -> None:

@@ -12,7 +12,7 @@ import simcord
 import sqlalchemy as sa
 
 from bot.cards.reply import Button, Card, Reply
-from bot.commands.request import Incoming, Place, Role, Sender
+from bot.commands.request import Incoming, Role, Sender, Venue
 from bot.delivery.port import Sent
 from bot.platforms.discord.instead import instead
 from bot.platforms.discord.render import render
@@ -42,7 +42,7 @@ async def room(tmp_path: Path) -> AsyncIterator[Room]:
 async def in_server(room: Room, person: Person, **what: Any) -> str:
     """What somebody is answered in a server that has these roles."""
     said = Incoming(person.platform, person.address, "Lab#papers", person.group, Sender("7", "Ada"), **what)
-    return as_read(await room.desk.answer(replace(said, place=Place(role=ROLES.get))))
+    return as_read(await room.desk.answer(replace(said, venue=Venue(role=ROLES.get))))
 
 
 async def mention_of(room: Room, person: Person) -> str:

@@ -13,7 +13,7 @@ from bot.commands.alerts import alert, ask_about_restore, explain_detour
 from bot.commands.returning import TIME_TO_CHOOSE, welcome_back
 from bot.storage import chats, marks, operators, outbox
 from tests.builders import MONDAY, a_chat, a_paper, announce
-from tests.test_commands import Person, Room, a_room, as_read, says
+from tests.room import Person, Room, a_room, as_read, says
 
 AWAY = timedelta(days=3)
 

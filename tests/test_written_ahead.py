@@ -259,12 +259,12 @@ async def test_a_summary_by_another_writer_can_be_written_anew_by_the_model(tmp_
         card = await person.says(f"/paper {PAPER.id}")
         assert card is not None
         assert "Of old." in as_read(card)
-        (*_, button) = card.cards[0].buttons
+        (*_, button) = card.cards[0].further
         assert button.action == f"anew:{PAPER.id}"
         shown = await person.presses(button.action)
         assert shown is not None
         assert "A model's TLDR." in as_read(shown)
-        assert button not in shown.cards[0].buttons
+        assert button not in shown.cards[0].further
         assert says(as_read(await person.presses(button.action)), "anew.too_soon", at="13:00")
         room.clock.turn(hours=2)
         slow.known.clear()

@@ -84,7 +84,7 @@ async def test_an_update_is_brought_again_until_it_is_taken_and_only_its_chat_wa
     refused = stub.say(ADA, ADA, "refused")
     while hook.answers:
         await asyncio.sleep(0.01)
-    other = stub.say(GROUP, ADA, "another chat")
+    other = stub.say(GROUP, ADA, "/another chat")
     while (await bot.get_webhook_info()).pending_update_count > 1:
         await asyncio.sleep(0.01)
     assert [update for _, update in hook.came[-2:]] == [refused, other]

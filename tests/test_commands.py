@@ -6,6 +6,7 @@ from typing import Any
 
 import pytest
 
+from bot.cards.reply import Reply
 from bot.commands.desk import COMMON
 from bot.commands.settings import SETTINGS
 from bot.locales import phrases_of
@@ -48,6 +49,11 @@ ANSWERS: list[tuple[str, str, dict[str, Any]]] = [
     ("/preview a OR", "query.half", {}),
     ("/topics", "topics.how", {}),
     ("/help query", "help.query", {}),
+    ("/help Following", "help.following", {}),
+    ("/help 阅读", "help.reading", {}),
+    ("/help keeping", "help.keeping", {}),
+    ("/help settings", "help.settings", {}),
+    ("/help me", "help.more", {}),
     ("/unsubscribe cs.CL", "unsubscribe.done", {"query": "cs.CL"}),
     ("/unsubscribe cs.AI", "unsubscribe.none", {"query": "cs.AI"}),
     ("/unsubscribe cs.CLL", "query.category", {"wrong": "cs.CLL"}),
@@ -152,6 +158,15 @@ async def test_help_tells_every_command(room: Room) -> None:
     assert all(f"/{command.name} – " in text for command in COMMON)
     assert "/admin" not in text
     assert "/admin – " in await (await room.person(platform="web")).reads("/help")
+
+
+async def test_help_turns_from_subject_to_subject_in_one_message(room: Room) -> None:
+    person = await room.person(language="zh")
+    (*_, settings) = (await person.says("/help") or Reply()).buttons
+    shown = await person.presses(settings.action)
+    assert shown is not None
+    assert (shown.title, shown.in_place) == ("设置", True)
+    assert [button.label for button in shown.buttons] == ["订阅", "查询写法", "阅读", "收藏与数据"]
 
 
 async def test_a_command_is_understood_in_capitals_and_over_several_lines(room: Room) -> None:

@@ -63,6 +63,8 @@ PEOPLE = [
     talk("/start wrong-code", sees="start.hello"),
     talk("/help", sees="help.more"),
     talk("/help query", sees="help.query"),
+    talk("/help", "!help:reading", sees="help.reading"),
+    talk("/help nonsense", sees="help.more"),
     talk("hello", sees="error.unknown_command", on=WRITTEN),
     talk("/nonsense", sees="error.unknown_command", on=WRITTEN),
     talk("y" * 4_001, sees="error.too_long", count=4_000, on=("telegram",)),

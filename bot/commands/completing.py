@@ -4,6 +4,7 @@ from collections.abc import Iterable, Iterator
 
 from bot import taxonomy
 from bot.commands.context import Context
+from bot.commands.helping import SUBJECTS
 from bot.commands.offers import CHOICE_LENGTH, CHOICES, Choice
 from bot.commands.queries import topic_name
 from bot.commands.settings import SETTINGS
@@ -11,7 +12,7 @@ from bot.interests import topics
 from bot.locales import Phrases
 from bot.storage import chats
 
-COMPLETED = ("subscribe", "preview", "search", "unsubscribe", "settings")
+COMPLETED = ("subscribe", "preview", "search", "unsubscribe", "alert", "settings", "help")
 """The commands for whose arguments there are choices."""
 _OPERATORS = "+-("
 """Signs behind which a category may stand without a blank."""
@@ -23,12 +24,24 @@ async def choices(context: Context, name: str) -> list[Choice]:
     match name:
         case "subscribe" | "preview" | "search":
             return _short(_query(typed, context.phrases))
-        case "unsubscribe":
+        case "unsubscribe" | "alert":
             return _short(await _followed(context, typed))
         case "settings":
             return _short(_setting(context, typed))
+        case "help":
+            titles = {name: context.phrases(f"help.{name}.title") for name in SUBJECTS}
+            return _short(
+                Choice(title, name) for name, title in titles.items() if typed.lower() in (name + title).lower()
+            )
         case _:
             return []
+
+
+def _subject(context: Context, typed: str) -> Iterator[Choice]:
+    for name in SUBJECTS:
+        title = context.phrases(f"help.{name}.title")
+        if typed in f"{name} {title}".lower():
+            yield Choice(title, name)
 
 
 def _short(found: Iterable[Choice]) -> list[Choice]:

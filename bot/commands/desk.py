@@ -17,6 +17,7 @@ from bot.commands import (
     choices,
     completing,
     forgetting,
+    helping,
     hiding,
     inline,
     instant,
@@ -74,13 +75,19 @@ class Command:
 
 
 async def help_(context: Context) -> Reply:
-    """What can be said, a command a line; `/help query` explains queries."""
+    """What can be said, a command a line; or, as in `/help query`, more about one subject."""
     phrases = context.phrases
-    if context.argument.lower() in ("query", "queries"):
-        return Reply(phrases("help.query"), title=phrases("help.query_title"))
+    if context.argument and (found := helping.about(context.argument, phrases)):
+        return found
     shown = COMMANDS if context.is_operator else COMMON
     lines = [f"/{each.name} – {phrases(f'command.{each.name}')}" for each in shown]
-    return Reply("\n".join([*lines, "", phrases("help.more")]), title=phrases("help.title"))
+    text = "\n".join([*lines, "", phrases("help.more")])
+    return Reply(text, title=phrases("help.title"), buttons=helping.buttons(phrases))
+
+
+async def turn_help(context: Context) -> Reply:
+    """The same by a button, in place of what it stands under."""
+    return replace(await help_(context), in_place=True)
 
 
 COMMANDS = (
@@ -115,6 +122,7 @@ COMMON = tuple(command for command in COMMANDS if command.permission is not Perm
 """Those that are not for operators alone."""
 
 ACTIONS = (
+    Command("help", turn_help, before_access=True),
     Command("abstract", reading.abstract),
     Command("paper", reading.in_message),
     Command("more", reading.more, of_chat=True),

@@ -135,6 +135,11 @@ class Paper:
     def html_url(self) -> str:
         return f"https://arxiv.org/html/{self.id}"
 
+    @property
+    def cool_url(self) -> str:
+        """The page of Cool Papers, where readers find it explained and discussed."""
+        return f"https://papers.cool/arxiv/{self.id}"
+
 
 @dataclass(frozen=True, slots=True)
 class Announced:

@@ -78,6 +78,7 @@ def test_a_card_links_to_code_and_project_and_names_the_journal() -> None:
     assert [(link.label, link.url) for link in card.links[2:]] == [
         ("Code", "https://github.com/a/b"),
         ("Project", "https://a.github.io/b"),
+        ("Cool Papers", "https://papers.cool/arxiv/2603.00001"),
     ]
     assert card_of(paper, summary, "zh", phrases_of("zh")).links[2].label == "代码"
 

@@ -197,7 +197,8 @@ def _note(paper: Paper) -> str | None:
 
 def _links(paper: Paper, phrases: Phrases) -> tuple[Link, ...]:
     own = [Link(phrases("link.code" if _is_code(url) else "link.project"), url) for url in paper.links]
-    return (Link("PDF", paper.pdf_url), Link("HTML", paper.html_url), *own[:_LINKS_SHOWN])
+    arxivs = (Link("PDF", paper.pdf_url), Link("HTML", paper.html_url))
+    return (*arxivs, *own[:_LINKS_SHOWN], Link("Cool Papers", paper.cool_url))
 
 
 def _is_code(url: str) -> bool:

@@ -5,7 +5,7 @@ import pytest
 from bot.cards.reply import Button
 from bot.digests.compose import Composer
 from bot.jobs.alerting import Alerting
-from bot.storage import chats
+from bot.storage import chats, ended
 from tests.builders import a_paper, announce
 from tests.room import Person, Room, as_read, says
 
@@ -59,6 +59,17 @@ async def test_whatever_names_nothing_is_answered_with_the_next_step(room: Room,
     values = {"alert.not_followed": {"query": "robots"}, "query.too_long": {"limit": 500}}
     assert says(await person.reads(said), key, **values.get(key, {}))
     assert await at_once(room, person) == []
+
+
+async def test_a_number_means_what_it_stood_for_in_the_list_that_was_seen_last(room: Room) -> None:
+    person = await room.person("cs.CL", "cs.CV", "cs.RO")
+    await person.says("/subscriptions")
+    chat = await room.chat(person)
+    async with room.database.write() as connection:
+        first, *_ = await chats.subscriptions_of(connection, chat.id)
+        await ended.end(connection, chat, first.id, room.clock.now())
+    assert says(await person.reads("/alert 2"), "alert.on", query="cs.CV (Computer Vision and Pattern Recognition)")
+    assert await at_once(room, person) == ["cs.CV"]
 
 
 async def test_a_chat_without_subscriptions_is_told_how_to_begin(room: Room) -> None:

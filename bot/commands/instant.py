@@ -30,7 +30,10 @@ async def alert(context: Context) -> Reply:
         return await _switched(context, followed, is_on=False)
     target = " ".join(words)
     if target.isdecimal() and len(target) <= _LONGEST_NUMBER:
-        meant = followed[int(target) - 1 : int(target)] if int(target) else []
+        # As it stood in the list that they saw last: another may have moved up since.
+        seen = context.services.listed.last(context.chat, context.sender) or [each.id for each in followed]
+        named = seen[int(target) - 1 : int(target)] if int(target) else ()
+        meant = [each for each in followed if each.id in named]
         return await _switched(context, meant, is_on=is_on) if meant else context.says("alert.how")
     try:
         interest = parse_interest(target)

@@ -151,11 +151,11 @@ class Room:
 async def a_room(
     folder: Path, *, is_open: bool = True, writers: Sequence[Writer] | None = None, llm: Llm | None = None
 ) -> AsyncIterator[Room]:
-    clock, scheduler = HandClock(), HandScheduler()
+    clock, scheduler, metrics = HandClock(), HandScheduler(), Metrics()
     came: list[tuple[PlatformName, Reply]] = []
     async with ArxivStub(now=clock.epoch) as arxiv:
         database = await a_database(folder, "room.db")
-        client = ArxivClient("mailto:tests@example.org", clock, Metrics())
+        client = ArxivClient("mailto:tests@example.org", clock, metrics)
         settings = Settings(
             access=AccessRules(open=is_open),
             llm=llm or Llm(),
@@ -177,14 +177,13 @@ async def a_room(
 
         platforms: tuple[PlatformName, ...] = ("telegram", "discord", "web")
         renders = {name: lambda reply, name=name: into_outbox(name, reply) for name in platforms}
-        metrics = Metrics()
         services = Services(
             database=database,
             clock=clock,
             scheduler=scheduler,
             settings=settings,
             client=client,
-            poller=FeedPoller(database, client, clock, settings.arxiv, Metrics()),
+            poller=FeedPoller(database, client, clock, settings.arxiv, metrics),
             composer=Composer(
                 database,
                 summarise,

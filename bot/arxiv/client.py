@@ -4,10 +4,12 @@ arXiv's terms: https://info.arxiv.org/help/api/tou.html (one request every three
 """
 
 import asyncio
+import ssl
 from collections.abc import Callable
 from contextlib import AbstractAsyncContextManager, nullcontext
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from functools import cache
 from pathlib import Path
 from typing import Literal
 from urllib.parse import urlsplit
@@ -62,6 +64,12 @@ class Answer:
     etag: str | None
 
 
+@cache
+def _certificates() -> ssl.SSLContext:
+    """Reading them takes some twenty milliseconds: once for all clients of a process."""
+    return httpx.create_ssl_context()
+
+
 SharedTurn = Callable[[], AbstractAsyncContextManager[None]]
 """Waits until no other process asks arXiv or has just asked it; inside, none of them does."""
 
@@ -89,6 +97,7 @@ class ArxivClient:
         is_alone = shared_turn is nullcontext and folder is None
         self._http = httpx.AsyncClient(
             headers={"User-Agent": f"Paperwire/{__version__} (+{contact})"},
+            verify=_certificates(),
             # Of several processes only the one whose turn it is has a connection.
             limits=httpx.Limits(max_connections=1, max_keepalive_connections=int(is_alone)),
             timeout=httpx.Timeout(20.0),

@@ -4,6 +4,7 @@ import asyncio
 import sqlite3
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager, closing, nullcontext
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -251,6 +252,9 @@ def _migrate(url: sa.URL) -> None:
         driver = "sqlite" if url.get_backend_name() == "sqlite" else "postgresql+psycopg"
         engine = sa.create_engine(url.set(drivername=driver), poolclass=sa.NullPool)
         with engine.connect() as connection:
+            if MigrationContext.configure(connection).get_current_revision() == _head():
+                return
+            connection.rollback()
             if engine.dialect.name == "postgresql":
                 # Of several processes that start at once one migrates, and the others wait for it.
                 connection.execute(sa.text(f"SELECT pg_advisory_lock({_MIGRATING})"))
@@ -278,8 +282,14 @@ def _newer(place: str) -> str:
     return f"The database {place} was written by a newer Paperwire and left untouched: upgrade, or restore a backup."
 
 
+@cache
+def _head() -> str | None:
+    """The schema's version that this Paperwire has; to know it every migration has to be read."""
+    return ScriptDirectory.from_config(_alembic()).get_current_head()
+
+
 def _refuse_other_versions(connection: sa.Connection, url: sa.URL) -> None:
-    head = ScriptDirectory.from_config(_alembic()).get_current_head()
+    head = _head()
     current = MigrationContext.configure(connection).get_current_revision()
     if current != head:
         raise DatabaseError(

@@ -18,7 +18,7 @@ from bot.storage.tables import chats, imports, marks, operators, subscriptions
 from tests.builders import a_paper, announce
 from tests.room import Person, Room, a_room, as_read, says
 
-IN_A_ROW = 4
+IN_A_ROW = 10
 """Inputs of the same person."""
 
 WORDS = st.one_of(

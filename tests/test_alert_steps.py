@@ -20,8 +20,8 @@ IN_AN_HOUR = BUILT + timedelta(hours=1)
     ("step", "database"),
     [
         ("", "sqlite"),
-        ("digest committed", "sqlite"),
-        ("record written", "postgresql"),
+        pytest.param("digest committed", "sqlite", marks=pytest.mark.thorough),
+        pytest.param("record written", "postgresql", marks=pytest.mark.thorough),
     ],
 )
 async def test_an_alert_comes_once_and_the_digest_has_nothing_of_it(

@@ -9,7 +9,7 @@ BUSY = Load(dict.fromkeys(range(1, 61), 2) | dict.fromkeys(range(-3, 0), 6))
 """More than 30 at once, more than one for each chat, and in a random order."""
 
 
-@pytest.mark.parametrize("system", ["paperwire", "paperwire, two workers"])
+@pytest.mark.parametrize("system", ["paperwire", pytest.param("paperwire, two workers", marks=pytest.mark.thorough)])
 async def test_everything_leaves_at_telegrams_pace_and_nothing_is_refused(system: str) -> None:
     row = await pace.measured(system, BUSY, pace.SYSTEMS[system])
     assert (row.messages, row.http_429) == (BUSY.total, 0)
@@ -23,6 +23,7 @@ def test_the_ceiling_is_the_overall_limit_or_what_the_busiest_chat_needs() -> No
     assert pace.ceiling(Load({-1: 41})) == 121
 
 
+@pytest.mark.thorough
 async def test_every_engine_sends_everything(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(engine, "RUNS", 1)
     rows = await engine.measure(private_chats(50, 2), workers=(1,))

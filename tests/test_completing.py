@@ -97,7 +97,7 @@ async def test_settings_are_offered_by_name_and_then_their_usual_values(room: Ro
 async def test_other_arguments_have_no_choices(room: Room) -> None:
     await room.person("cs.CL", platform="discord", group=True)
     for command in COMMANDS:
-        assert bool(await values(room, command.name, "c")) == (command.name in COMPLETED)
+        assert bool(await values(room, command.name, "s")) == (command.name in COMPLETED)
 
 
 async def test_a_chat_that_waits_or_was_put_out_is_offered_nothing(tmp_path: Path) -> None:

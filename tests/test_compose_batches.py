@@ -255,6 +255,7 @@ async def test_an_empty_day_is_recorded_for_every_chat(database: Database, clock
     assert await due(database, clock) == []
 
 
+@pytest.mark.thorough
 @pytest.mark.shared
 def test_the_benchmark_counts_what_a_tick_costs(shared: Path) -> None:
     captures = shared / "arxiv" / "atom" / "replay"

@@ -24,6 +24,7 @@ def world(any_database: Database, clock: HandClock) -> World:
     return a_world(any_database, clock)
 
 
+@pytest.mark.thorough
 async def test_a_text_that_many_get_is_there_however_many_others_are_sent_between(world: World) -> None:
     for number in range(600):
         text = "the same" if number % 2 else f"its own {number}"

@@ -9,6 +9,7 @@ MESSAGES = 2_000
 REFUSED_FOR_THEIR_CONTENT = ("BUTTON_DATA_INVALID", "blocked it", "harmful", "50035", "too long", "parse entities")
 
 
+@pytest.mark.thorough
 @pytest.mark.timeout(120)
 async def test_messages_survive_platforms_of_which_a_fifth_of_all_answers_is_a_failure() -> None:
     result = await bad_days(MESSAGES)

@@ -19,6 +19,8 @@ CHATS = [
     ChatPlan(f"{platform} chat", platform, ("cs.CL",), "UTC", "06:00", "both", cap=0)
     for platform in ("telegram", "discord", "web")
 ]
+QUICKLY = ("digest committed", "claim written", "accepted")
+"""The steps that every run looks at."""
 TAKEN_AND_UNRECORDED = ("accepted", "answered", "record written")
 
 
@@ -37,7 +39,11 @@ def announcement(folder: Path) -> Capture:
 @pytest.mark.parametrize(
     ("step", "database"),
     # What PostgreSQL does otherwise is to claim and to record; the steps between are the same code.
-    [*((step, "sqlite") for step in STEPS), *((step, "postgresql") for step in ("claim written", "record written"))],
+    [
+        *((step, "sqlite") for step in QUICKLY),
+        *(pytest.param(step, "sqlite", marks=pytest.mark.thorough) for step in STEPS if step not in QUICKLY),
+        *(pytest.param(step, "postgresql", marks=pytest.mark.thorough) for step in ("claim written", "record written")),
+    ],
 )
 async def test_a_death_at_this_step_loses_nothing_and_repeats_only_what_telegram_had_taken(
     step: str, database: str, new_migrated_postgres: Callable[[], str], tmp_path: Path

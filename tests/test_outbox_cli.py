@@ -285,6 +285,7 @@ async def test_a_backup_is_made_at_the_terminal(terminal: Terminal, database: Da
     assert (await terminal.runs("backup", "--force", "copy.db")).code == 0
 
 
+@pytest.mark.thorough
 async def test_a_database_is_moved_to_postgresql_and_used_there_at_the_terminal(
     terminal: Terminal, database: Database, new_postgres: Callable[[], str]
 ) -> None:

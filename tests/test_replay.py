@@ -106,6 +106,7 @@ async def test_every_chat_gets_what_it_follows_once_at_its_hour_and_nothing_else
     check(result, plans, captures)
 
 
+@pytest.mark.thorough
 async def test_the_same_when_the_bot_is_killed_on_each_day(days: Callable[[int], list[Capture]], folder: Path) -> None:
     captures, plans = days(2), chats(6)
     result = await Harness(captures, plans, folder, Kills(daily=True)).run()
@@ -113,6 +114,7 @@ async def test_the_same_when_the_bot_is_killed_on_each_day(days: Callable[[int],
     check(result, plans, captures)
 
 
+@pytest.mark.thorough
 async def test_the_same_when_three_share_the_work_and_are_killed_in_turn(
     days: Callable[[int], list[Capture]], new_migrated_postgres: Callable[[], str], folder: Path
 ) -> None:

@@ -96,6 +96,7 @@ async def test_a_message_in_flight_is_finished_and_recorded_and_no_other_leaves(
     assert "Traceback" not in bot.printed
 
 
+@pytest.mark.thorough
 async def test_a_platform_that_does_not_answer_holds_nobody_up_and_the_message_goes_again(
     tmp_path: Path, telegram: TelegramStub, arxiv: ArxivStub
 ) -> None:

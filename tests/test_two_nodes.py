@@ -78,6 +78,7 @@ async def until(holds: Callable[[], bool], seconds: float = SOON) -> None:
             await asyncio.sleep(0.02)
 
 
+@pytest.mark.thorough
 async def test_when_one_dies_in_the_middle_of_a_digest_the_other_finishes_it_within_a_minute(
     stub: TelegramStub,
     shared_database: Database,

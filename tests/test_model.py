@@ -42,7 +42,7 @@ HIJACKED = a_paper(
 
 
 def settings_of(stub: LlmStub, **values: Any) -> Llm:
-    given = {"timeout_seconds": 0.5, "batch_seconds": SECONDS} | values
+    given = {"timeout_seconds": 2, "batch_seconds": SECONDS} | values
     return Llm(base_url=stub.base_url, api_key=SecretStr(KEY), model="toy", **given)
 
 
@@ -352,7 +352,7 @@ async def test_a_limit_on_requests_in_flight_that_nobody_told_costs_no_paper_its
     papers = [a_paper(number, title=PAPER.title, abstract=ABSTRACT) for number in range(1, 61)]
     await announce(database, clock.now(), *papers)
     stub = LlmStub(latency=0.1, limit=3)
-    async with stub, summariser_with(stub, database, clock, batch_seconds=600) as summariser:
+    async with stub, summariser_with(stub, database, clock, batch_seconds=600, timeout_seconds=10) as summariser:
         found = await written(summariser, papers)
     assert {summary.provenance.engine for summary in found.values()} == {"model"}
     assert len(stub.asked) < 100

@@ -101,12 +101,15 @@ async def test_menus_and_lists_change_in_place_in_the_web_chat(room: Room) -> No
 
     for text, action, shown in (
         ("/admin", "admin:chats", "home"),
+        ("/subscriptions", "alert:on 2 list", "at once"),
         ("/subscriptions", "drop:1", "1. cs.CV"),
+        ("/help", "help:reading", "/digest"),
     ):
         await web.say("home", text)
         menu = (await thread())[-1]
         before = len(await thread())
         changed = await web.press("home", action, menu.id)
+        assert isinstance(changed, Said)
         assert changed.id == menu.id
         assert shown in changed.html
         assert len(await thread()) == before

@@ -15,7 +15,7 @@ LARGEST_FILE = 256 * 1024
 
 
 BRIEF = (
-    *("set", "saved", "unsave", "find", "page", "exclude", "unhide", "drop", "undo", "admin", "help"),
+    *("set", "saved", "unsave", "find", "page", "exclude", "unhide", "drop", "undo", "alert", "admin", "help"),
     *("save", "vote", "hide", "card", "like"),
 )
 """Verbs of the buttons whose answer may take the place of the message that they stand under, or be an aside. They say

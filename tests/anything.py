@@ -114,13 +114,14 @@ def _is_good(reply: Reply | None, what: object) -> None:
 async def _settled(room: Room, person: Person) -> list[Any]:
     """What this person must not change: other chats, and their own in a group that they do not administer.
 
-    Whoever can open the web chat runs the bot: what is true of all of it is theirs.
+    Whoever can open the web chat runs the bot: what is true of all of it is theirs, and who is let in.
     """
     own = sa.and_(chats.c.platform == person.platform, chats.c.address == person.address)
     may = not person.group or person.admin
     async with room.database.read() as connection:
         rows = (await connection.execute(sa.select(chats).where(~own if may else sa.true()))).mappings()
-        kept = [{name: value for name, value in row.items() if name in _SETTLED} for row in rows]
+        names = _SETTLED - _FOR_OPERATORS if person.platform == "web" else _SETTLED
+        kept = [{name: value for name, value in row.items() if name in names} for row in rows]
         ids = [row["id"] for row in kept]
         followed = await connection.execute(sa.select(subscriptions).where(subscriptions.c.chat_id.in_(ids)))
         waiting = await connection.execute(sa.select(imports).where(imports.c.chat_id.in_(ids)))
@@ -134,3 +135,5 @@ async def _settled(room: Room, person: Person) -> list[Any]:
 
 
 _SETTLED = {column.name for column in chats.c} - {"next_digest_at", "last_digest_day", "probe_at"}
+_FOR_OPERATORS = {"access", "most_papers", "most_subscriptions", "cap"}
+"""What who runs the bot may change of any chat: who is let in, and its limits, which its own length keeps."""

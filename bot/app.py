@@ -44,7 +44,7 @@ from bot.metrics import Metrics
 from bot.platforms.webchat.render import render as render_web
 from bot.platforms.webchat.send import Listeners, WebChatPlatform
 from bot.platforms.webchat.updates import WebChat, slug_of
-from bot.storage import chats, digests, marks, operators, papers, updates_seen
+from bot.storage import chats, digests, marks, moves, operators, papers, updates_seen
 from bot.storage.database import Database
 from bot.storage.lease import lease
 from bot.storage.snapshot import snapshot
@@ -396,7 +396,7 @@ class App:
     async def _moved(self, platform: PlatformName, old: str, new: str) -> None:
         async with self._database.write() as connection:
             for chat in await chats.at(connection, platform, old):
-                await chats.move(connection, chat, new + chat.address.removeprefix(old), self._clock.now())
+                await moves.move(connection, chat, new + chat.address.removeprefix(old), self._clock.now())
                 log.info("chat.moved", chat=chat.id)
 
     async def _thread(self, name: str) -> Chat:

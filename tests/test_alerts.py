@@ -14,7 +14,7 @@ from bot.jobs.alerting import Alerting
 from bot.jobs.summarising import Summarising
 from bot.metrics import Metrics
 from bot.papers import Paper, PaperId
-from bot.storage import alerts, chats, marks, replacements
+from bot.storage import alerts, chats, marks, moves, replacements
 from bot.storage.database import Database
 from bot.storage.replacements import Replacement
 from bot.storage.tables import messages
@@ -358,7 +358,7 @@ async def test_of_two_chats_that_become_one_what_either_wanted_at_once_still_com
             },
             world.clock.now(),
         )
-        merged = await chats.move(connection, old, "-1001", world.clock.now())
+        merged = await moves.move(connection, old, "-1001", world.clock.now())
         followed = await chats.subscriptions_of(connection, merged.id)
     assert {str(each.interest) for each in followed if each.alerts_since} == {"cs.CL", "math.NT", "cs.AI"}
     await world.comes(a_paper(2, "math.NT"), a_paper(3, "cs.CL"), a_paper(4, "cs.AI"))

@@ -12,7 +12,8 @@ from bot.commands.pausing import pause_until
 from bot.digests.compose import Composer
 from bot.metrics import Metrics
 from bot.papers import Paper, PaperId
-from bot.storage import chats, outbox
+from bot.storage import bans, chats, ended, moves, outbox
+from bot.storage.bans import Ban
 from bot.storage.database import Database
 from bot.summary import Summary
 from tests.builders import MONDAY, a_chat, a_paper, announce
@@ -271,13 +272,27 @@ async def test_who_blocks_the_bot_in_a_pause_and_comes_back_is_still_paused(room
     assert await leaving(room.database, chat.id, MONDAY + timedelta(days=6)) == 0
 
 
+async def test_a_group_that_moves_stays_banned_and_can_still_undo(any_database: Database) -> None:
+    old = await a_chat(any_database, "cs.CL", platform="telegram", address="-5", is_group=True)
+    await a_chat(any_database, platform="telegram", address="-1005", is_group=True)
+    async with any_database.write() as connection:
+        (followed,) = await chats.subscriptions_of(connection, old.id)
+        await ended.end(connection, old, followed.id, MONDAY)
+        await bans.put(connection, Ban("telegram", "chat", "-5"), MONDAY)
+        moved = await moves.move(connection, old, "-1005", MONDAY)
+        assert moved.access == "banned"
+        assert await bans.touching(connection, "telegram", "-5", "") == []
+        assert await bans.touching(connection, "telegram", "-1005", "") == [Ban("telegram", "chat", "-1005")]
+        assert await ended.take_up(connection, moved, followed.id, MONDAY, MONDAY) is not None
+
+
 async def test_a_group_that_moves_stays_paused(any_database: Database) -> None:
     old = await a_chat(any_database, "cs.CL", platform="telegram", address="-5", is_group=True)
     await a_chat(any_database, "cs.CL", platform="telegram", address="-1005", is_group=True)
     until = MONDAY + timedelta(days=7)
     async with any_database.write() as connection:
         await chats.pause(connection, old.id, until, MONDAY)
-        moved = await chats.move(connection, old, "-1005", MONDAY)
+        moved = await moves.move(connection, old, "-1005", MONDAY)
     assert moved.paused_until == until
     assert moved.next_digest_at is not None
     assert moved.next_digest_at > until

@@ -10,7 +10,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from bot.chats import Chat
 from bot.delivery.port import Alert, Gone, Instead, Moved, Outcome, Refused, Sent, Shut, Uncertain, Wait
-from bot.storage import attempts, chats
+from bot.storage import attempts, chats, moves
 from bot.storage.outbox import Message
 
 FIRST_RETRY = timedelta(seconds=2)
@@ -128,7 +128,7 @@ async def record(  # noqa: PLR0911 -- one return an outcome
             return await _shut(connection, chat, message, reason, alert, now)
         case Moved(address, reason):
             await attempts.put_back(connection, message, now, reason, now, uncertain=False)
-            await chats.move(connection, chat, address, now)
+            await moves.move(connection, chat, address, now)
             event.info("chat.moved", address=address, reason=reason)
             leaves_topic = chat.address.startswith(f"{address}:")
             return Aftermath(detour=address if leaves_topic else None, reason=reason)

@@ -35,6 +35,17 @@ async def remove(connection: AsyncConnection, ban: Ban) -> bool:
     return bool((await connection.execute(sa.delete(bans).where(*_of(ban)))).rowcount)
 
 
+async def move(connection: AsyncConnection, platform: PlatformName, old: str, new: str) -> None:
+    """The platform gave a place a new address: a ban goes along."""
+    row = bans.c
+    is_banned_there = sa.select(row.name).where(row.platform == platform, row.kind == "chat", row.name == new)
+    await connection.execute(
+        sa.update(bans)
+        .where(row.platform == platform, row.kind == "chat", row.name == old, ~is_banned_there.exists())
+        .values(name=new)
+    )
+
+
 async def let_in_again(connection: AsyncConnection, ban: Ban) -> None:
     """Let the chats of a ban that ended be served, but for those that another one touches."""
     for chat in await _chats_of(connection, ban):

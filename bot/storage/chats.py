@@ -8,18 +8,12 @@ from typing import Any
 import sqlalchemy as sa
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from bot.chats import Access, Chat, PlatformName, Preferences, Quota, Subscription, local_day, next_digest_at
+from bot.chats import Access, Chat, PlatformName, Preferences, Quota, Subscription, next_digest_at
 from bot.interests import Interest, stored_interest
 from bot.storage.dialect import insert
 from bot.storage.tables import (
-    changes,
     chats,
-    digest_papers,
-    digests,
-    messages,
-    operators,
     subscriptions,
-    told_versions,
 )
 
 _NO_ALERT = {"alert_at": None, "alert_from": None}
@@ -251,66 +245,6 @@ async def digest_now(connection: AsyncConnection, chat_id: int, now: datetime) -
     await connection.execute(
         sa.update(chats).where(chats.c.id == chat_id, chats.c.next_digest_at.is_not(None)).values(next_digest_at=now)
     )
-
-
-async def move(connection: AsyncConnection, chat: Chat, address: str, now: datetime) -> Chat:
-    """The platform gave the chat a new address (a group that became a supergroup); the chat as it is from now on.
-
-    Where somebody already spoke at the new address the two become one: what the old one followed, was given and is
-    still to get goes over.
-    """
-    known, current = await find(connection, chat.platform, address), await get(connection, chat.id)
-    if current is None:
-        return known or chat  # that was done already
-    if known is None or known.id == chat.id:
-        await connection.execute(sa.update(chats).where(chats.c.id == chat.id).values(address=address))
-        return replace(current, address=address)
-    # A day has one daily digest. Where both had one, the old one's stays on as another kind: its messages hang on it.
-    days = sa.select(digests.c.local_day).where(digests.c.chat_id == known.id)
-    await connection.execute(
-        sa.update(digests)
-        .where(digests.c.chat_id == chat.id, digests.c.local_day.in_(days), digests.c.occasion == "daily")
-        .values(occasion="asked")
-    )
-    same = subscriptions.alias()
-    has_same = (same.c.chat_id == chat.id, same.c.query == subscriptions.c.query)
-    since = sa.select(same.c.since).where(*has_same, same.c.since < subscriptions.c.since).scalar_subquery()
-    alerts_since = sa.select(same.c.alerts_since).where(*has_same).scalar_subquery()
-    await connection.execute(
-        sa.update(subscriptions)
-        .where(subscriptions.c.chat_id == known.id)
-        .values(
-            since=sa.func.coalesce(since, subscriptions.c.since),
-            alerts_since=sa.func.coalesce(subscriptions.c.alerts_since, alerts_since),
-        )
-    )
-    # What the new one has as well stays behind, and goes with the old one.
-    for table, what in ((subscriptions, "query"), (digest_papers, "paper_id"), (told_versions, "paper_id")):
-        new = table.alias()
-        has_too = sa.select(new.c[what]).where(new.c.chat_id == known.id)
-        await connection.execute(sa.delete(table).where(table.c.chat_id == chat.id, table.c[what].in_(has_too)))
-    for table in (subscriptions, digests, digest_papers, told_versions, messages, operators, changes):
-        await connection.execute(sa.update(table).where(table.c.chat_id == chat.id).values(chat_id=known.id))
-    due = min(filter(None, (current.next_digest_at, known.next_digest_at)), default=None)
-    last_day = max(filter(None, (current.last_digest_day, known.last_digest_day)), default=None)
-    paused_until = max(filter(None, (current.paused_until, known.paused_until)), default=None)
-    if last_day is not None and last_day >= local_day(known.preferences, now):
-        due = None  # today had its digest
-    await connection.execute(
-        sa.update(chats)
-        .where(chats.c.id == known.id)
-        .values(
-            access=current.access,
-            next_digest_at=due,
-            last_digest_day=last_day,
-            paused_until=paused_until,
-            most_papers=current.quota.papers,
-            most_subscriptions=current.quota.subscriptions,
-            cap=current.quota.keep(known.preferences).cap,
-        )
-    )
-    await connection.execute(sa.delete(chats).where(chats.c.id == chat.id))
-    return await schedule(connection, known.id, now)
 
 
 async def due(connection: AsyncConnection, now: datetime, platforms: Collection[PlatformName]) -> list[int]:

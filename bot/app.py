@@ -20,10 +20,10 @@ from bot.arxiv.poll import FeedPoller
 from bot.cards.reply import Render, Reply
 from bot.chats import Chat, PlatformName
 from bot.clock import Clock, Scheduler, Tick
-from bot.commands.alerts import alert, ask_about_restore, explain_detour
 from bot.commands.completing import COMPLETED
 from bot.commands.context import Claim, Services
 from bot.commands.desk import COMMANDS, COMMON, Desk
+from bot.commands.notices import ask_about_restore, explain_detour, tell_operators
 from bot.commands.request import Permission
 from bot.commands.returning import welcome_back
 from bot.commands.status import web_status, why_quiet
@@ -165,7 +165,7 @@ class App:
             self._platforms,
             self._budget,
             self._metrics,
-            alert=partial(alert, self._services),
+            alert=partial(tell_operators, self._services),
             detour=partial(explain_detour, self._services),
         )
         self._distributed = self._share_work(poller) if database.is_shared else None
@@ -323,7 +323,7 @@ class App:
             turn=lambda address: self._courier.turn("telegram", address),
             is_new=partial(self._is_new, "telegram"),
             lease=lambda: lease(self._database, "telegram updates"),
-            alert=partial(alert, self._services, "telegram"),
+            alert=partial(tell_operators, self._services, "telegram"),
         )
         if self._settings.telegram.webhook_url:
             self._webhook = updates.take

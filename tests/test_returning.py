@@ -9,7 +9,7 @@ import pytest
 
 from bot.cards.reply import Reply
 from bot.chats import Chat
-from bot.commands.alerts import alert, ask_about_restore, explain_detour
+from bot.commands.notices import ask_about_restore, explain_detour, tell_operators
 from bot.commands.returning import TIME_TO_CHOOSE, welcome_back
 from bot.storage import chats, marks, operators, outbox
 from tests.builders import MONDAY, a_chat, a_paper, announce
@@ -126,14 +126,14 @@ async def some_operators(room: Room, *languages: str) -> list[Chat]:
 async def test_operators_are_told_of_a_cause_once_a_day_however_many_chats_it_touches(room: Room) -> None:
     await some_operators(room, "en", "zh")
     for _ in range(500):
-        await alert(room.services, "discord", "no_rights", "Missing Permissions")
+        await tell_operators(room.services, "discord", "no_rights", "Missing Permissions")
     assert await waiting(room) == {"pending": 2}
     texts = [reply.text for _, reply in room.came[:2]]
-    assert says(texts[0], "alert.no_rights", platform="Discord", reason="Missing Permissions")
-    assert says(texts[1], "alert.no_rights", "zh", platform="Discord", reason="Missing Permissions")
-    await alert(room.services, "telegram", "no_rights", "another platform")
+    assert says(texts[0], "notice.no_rights", platform="Discord", reason="Missing Permissions")
+    assert says(texts[1], "notice.no_rights", "zh", platform="Discord", reason="Missing Permissions")
+    await tell_operators(room.services, "telegram", "no_rights", "another platform")
     room.clock.turn(days=1)
-    await alert(room.services, "discord", "no_rights", "still")
+    await tell_operators(room.services, "discord", "no_rights", "still")
     assert await waiting(room) == {"pending": 6}
 
 

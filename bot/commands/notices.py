@@ -1,4 +1,4 @@
-"""Alerts: what operators are told of unasked, once a cause and day, however many chats it touches."""
+"""Notices: what operators are told of unasked, once a cause and day, however many chats it touches."""
 
 from datetime import datetime
 
@@ -15,7 +15,7 @@ _REASON_SHOWN = 200
 log = structlog.get_logger(__name__)
 
 
-async def alert(services: Services, platform: PlatformName, cause: str, reason: str) -> None:
+async def tell_operators(services: Services, platform: PlatformName, cause: str, reason: str) -> None:
     """Tell every operator that something on a platform is theirs to mend. `cause`: a `delivery.port.Alert`."""
     log.error("operators.alerted", platform=platform, cause=cause, reason=reason)
     services.metrics.alerts.labels(cause).inc()
@@ -24,7 +24,7 @@ async def alert(services: Services, platform: PlatformName, cause: str, reason: 
     day = services.clock.now().date()
     for operator in told:
         phrases = phrases_of(spoken(operator.preferences.language, None))
-        text = phrases(f"alert.{cause}", platform=platform.capitalize(), reason=reason[:_REASON_SHOWN])
+        text = phrases(f"notice.{cause}", platform=platform.capitalize(), reason=reason[:_REASON_SHOWN])
         await services.tell(operator, f"alert-{platform}-{cause}-{day}-{operator.id}", Reply(text), urgent=True)
 
 

@@ -4,7 +4,7 @@ import re
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, replace
 from datetime import time
-from typing import cast
+from typing import Any, cast
 
 from bot.cards.reply import Button, Reply
 from bot.chats import EVERY_DAY, LARGEST_CAP, Chat, Format, Language, Paging, Preferences
@@ -269,8 +269,23 @@ def _write_days(preferences: Preferences) -> str:
     return named.get(preferences.days) or ", ".join(short[day] for day in sorted(preferences.days))
 
 
-def _switch(key: str, *, is_on: bool, phrases: Phrases) -> str:
+def _state(key: str, *, is_on: bool, phrases: Phrases) -> str:
     return phrases(key, state=phrases("choice.on" if is_on else "choice.off"))
+
+
+def _switch(field: str, key: str) -> Setting:
+    """A setting that is on or off; `field` is the name that preferences have for it."""
+
+    def change(preferences: Preferences, value: str) -> Preferences:
+        changed: dict[str, Any] = {field: _is_on(value)}
+        return replace(preferences, **changed)
+
+    return Setting(
+        change,
+        lambda set_, phrases: _state(key, is_on=getattr(set_, field), phrases=phrases),
+        ("on", "off"),
+        lambda set_: "on" if getattr(set_, field) else "off",
+    )
 
 
 SETTINGS: dict[str, Setting] = {
@@ -320,35 +335,13 @@ SETTINGS: dict[str, Setting] = {
         ("5", "12", "30", "all"),
         lambda set_: str(set_.cap) if set_.cap else "all",
     ),
-    "crosslists": Setting(
-        lambda preferences, value: replace(preferences, cross_lists=_is_on(value)),
-        lambda set_, phrases: _switch("settings.crosslists", is_on=set_.cross_lists, phrases=phrases),
-        ("on", "off"),
-        lambda set_: "on" if set_.cross_lists else "off",
-    ),
-    "note": Setting(
-        lambda preferences, value: replace(preferences, quiet_note=_is_on(value)),
-        lambda set_, phrases: _switch("settings.note", is_on=set_.quiet_note, phrases=phrases),
-        ("on", "off"),
-        lambda set_: "on" if set_.quiet_note else "off",
-    ),
-    "replacements": Setting(
-        lambda preferences, value: replace(preferences, replacements=_is_on(value)),
-        lambda set_, phrases: _switch("settings.replacements", is_on=set_.replacements, phrases=phrases),
-        ("on", "off"),
-        lambda set_: "on" if set_.replacements else "off",
-    ),
-    "links": Setting(
-        lambda preferences, value: replace(preferences, links=_is_on(value)),
-        lambda set_, phrases: _switch("settings.links", is_on=set_.links, phrases=phrases),
-        ("on", "off"),
-        lambda set_: "on" if set_.links else "off",
-        fits=lambda chat: chat.is_group,
-        note=links.note,
-    ),
+    "crosslists": _switch("cross_lists", "settings.crosslists"),
+    "note": _switch("quiet_note", "settings.note"),
+    "replacements": _switch("replacements", "settings.replacements"),
+    "links": replace(_switch("links", "settings.links"), fits=lambda chat: chat.is_group, note=links.note),
     "mention": Setting(
         _mention,
-        lambda set_, phrases: _switch("settings.mention", is_on=bool(set_.mention), phrases=phrases),
+        lambda set_, phrases: _state("settings.mention", is_on=bool(set_.mention), phrases=phrases),
         ("off",),
         lambda set_: set_.mention or "off",
         fits=lambda chat: chat.is_group and chat.platform == "discord",

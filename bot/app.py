@@ -3,7 +3,6 @@
 import asyncio
 from collections.abc import Collection
 from contextlib import nullcontext
-from dataclasses import replace
 from datetime import datetime, timedelta
 from functools import partial
 from pathlib import Path
@@ -20,12 +19,10 @@ from bot.arxiv.poll import FeedPoller
 from bot.cards.reply import Render, Reply
 from bot.chats import Chat, PlatformName
 from bot.clock import Clock, Scheduler, Tick
-from bot.commands.completing import COMPLETED
+from bot.commands import membership
 from bot.commands.context import Claim, Services
-from bot.commands.desk import COMMANDS, COMMON, Desk
+from bot.commands.desk import Desk
 from bot.commands.notices import ask_about_restore, explain_detour, tell_operators
-from bot.commands.request import Permission
-from bot.commands.returning import welcome_back
 from bot.commands.status import web_status, why_quiet
 from bot.config import Settings
 from bot.delivery.budget import Ask, MemoryBudget, Scope, SharedBudget, slot
@@ -44,7 +41,7 @@ from bot.metrics import Metrics
 from bot.platforms.webchat.render import render as render_web
 from bot.platforms.webchat.send import Listeners, WebChatPlatform
 from bot.platforms.webchat.updates import WebChat, slug_of
-from bot.storage import chats, digests, marks, moves, operators, papers, updates_seen
+from bot.storage import chats, digests, marks, operators, papers, updates_seen
 from bot.storage.database import Database
 from bot.storage.lease import lease
 from bot.storage.snapshot import snapshot
@@ -292,18 +289,11 @@ class App:
 
     def _add_telegram(self) -> None:
         # Each platform's library is loaded only where there is a token: that is most of the start time and memory.
-        from bot.platforms.telegram.menu import MenuCommand
+        from bot.platforms.telegram.menu import offered
         from bot.platforms.telegram.render import render
         from bot.platforms.telegram.send import TelegramPlatform
         from bot.platforms.telegram.updates import TelegramUpdates
 
-        english, chinese = phrases_of("en"), phrases_of("zh")
-        commands = [
-            MenuCommand(
-                each.name, english(f"command.{each.name}"), chinese(f"command.{each.name}"), each.is_for_everyone
-            )
-            for each in COMMON
-        ]
         platform = TelegramPlatform(self._settings.telegram)
         self._open.append(platform)
         self._platforms["telegram"] = platform
@@ -314,12 +304,12 @@ class App:
         updates = TelegramUpdates(
             self._settings.telegram,
             self._clock,
-            commands,
+            offered(),
             self._desk.answer,
             self._desk.results,
-            joined=partial(self._joined, "telegram"),
-            left=partial(self._left, "telegram"),
-            moved=partial(self._moved, "telegram"),
+            joined=partial(membership.joined, self._services, "telegram"),
+            left=partial(membership.left, self._services, "telegram"),
+            moved=partial(membership.moved, self._services, "telegram"),
             turn=lambda address: self._courier.turn("telegram", address),
             is_new=partial(self._is_new, "telegram"),
             lease=lambda: lease(self._database, "telegram updates"),
@@ -331,40 +321,21 @@ class App:
 
     def _add_discord(self) -> None:
         from bot.platforms.discord.connection import DiscordSender
-        from bot.platforms.discord.menu import SlashCommand
+        from bot.platforms.discord.menu import look_up_names, offered
         from bot.platforms.discord.render import render
         from bot.platforms.discord.send import DiscordPlatform
         from bot.platforms.discord.updates import DiscordUpdates
 
-        english, chinese = phrases_of("en"), phrases_of("zh")
-        commands = [
-            SlashCommand(
-                each.name,
-                english(f"command.{each.name}"),
-                chinese(f"command.{each.name}"),
-                *(
-                    (each.takes, english(f"argument.{each.takes}"), chinese(f"argument.{each.takes}"))
-                    if each.takes
-                    else ()
-                ),
-                *((english("argument.file"), chinese("argument.file")) if each.takes_file else ()),
-            )
-            for each in COMMANDS
-        ]
-        for_operators = {each.name for each in COMMANDS if each.permission is Permission.OPERATOR}
-        commands = [
-            replace(each, completes=each.name in COMPLETED, is_private=each.name in for_operators) for each in commands
-        ]
         connection = (
             DiscordUpdates(
                 self._settings.discord,
                 self._clock,
-                commands,
-                (english("command.look_up"), chinese("command.look_up")),
+                offered(),
+                look_up_names(),
                 self._desk.answer,
                 self._desk.choices,
-                joined=partial(self._joined, "discord"),
-                left=partial(self._left, "discord"),
+                joined=partial(membership.joined, self._services, "discord"),
+                left=partial(membership.left, self._services, "discord"),
                 lease=lambda: lease(self._database, f"discord shards {self._settings.discord.shard_ids}"),
                 turn=lambda address: self._courier.turn("discord", address),
             )
@@ -379,25 +350,6 @@ class App:
     async def _is_new(self, platform: PlatformName, update_id: int) -> bool:
         async with self._database.write() as connection:
             return await updates_seen.is_new(connection, platform, update_id, self._clock.now())
-
-    async def _left(self, platform: PlatformName, address: str, reason: str) -> None:
-        async with self._database.write() as connection:
-            for chat in await chats.at(connection, platform, address):
-                await chats.deactivate(connection, chat.id, reason, self._clock.now())
-                log.info("chat.inactive", chat=chat.id, reason=reason)
-
-    async def _joined(self, platform: PlatformName, address: str) -> None:
-        async with self._database.read() as connection:
-            found = await chats.at(connection, platform, address)
-        for chat in found:
-            if chat.inactive_because is not None:
-                await welcome_back(self._services, chat)
-
-    async def _moved(self, platform: PlatformName, old: str, new: str) -> None:
-        async with self._database.write() as connection:
-            for chat in await chats.at(connection, platform, old):
-                await moves.move(connection, chat, new + chat.address.removeprefix(old), self._clock.now())
-                log.info("chat.moved", chat=chat.id)
 
     async def _thread(self, name: str) -> Chat:
         async with self._database.write() as connection:

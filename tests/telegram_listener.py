@@ -6,6 +6,7 @@ from contextlib import AbstractAsyncContextManager, asynccontextmanager, nullcon
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 
+import pytest
 from pydantic import SecretStr
 
 from bot.cards.reply import Button, Reply
@@ -138,3 +139,16 @@ async def small_world() -> AsyncIterator[TelegramStub]:
         stub.add_chat(GROUP, "supergroup", "Readers", topics=[5])
         stub.add_chat(CHANNEL, "channel", "News")
         yield stub
+
+
+@pytest.fixture
+async def stub() -> AsyncIterator[TelegramStub]:
+    async with small_world() as stub:
+        yield stub
+
+
+@pytest.fixture
+async def listener(stub: TelegramStub) -> AsyncIterator[Listener]:
+    listener = Listener()
+    async with listening(settings(stub), listener):
+        yield listener

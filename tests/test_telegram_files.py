@@ -1,25 +1,12 @@
 """Documents that people send in Telegram, over a real socket."""
 
-from collections.abc import AsyncIterator
-
 import pytest
 
 from bot.commands.request import LARGEST_FILE, NotFetchedError
 from tests.servers.telegram import TelegramStub
-from tests.telegram_listener import ADA, GROUP, Listener, listening, settings, small_world, until
+from tests.telegram_listener import ADA, GROUP, Listener, listener, stub, until
 
-
-@pytest.fixture
-async def stub() -> AsyncIterator[TelegramStub]:
-    async with small_world() as stub:
-        yield stub
-
-
-@pytest.fixture
-async def listener(stub: TelegramStub) -> AsyncIterator[Listener]:
-    listener = Listener()
-    async with listening(settings(stub), listener):
-        yield listener
+__all__ = ["listener", "stub"]
 
 
 CONTENT = b"paperwire = 1\n"

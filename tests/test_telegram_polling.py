@@ -5,26 +5,14 @@ import time
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
-import pytest
 from pydantic import SecretStr
 from structlog.testing import capture_logs
 
 from bot.config import Telegram
 from tests.servers.telegram import TOKEN, TelegramStub
-from tests.telegram_listener import ADA, Deaf, Listener, listening, settings, small_world, until
+from tests.telegram_listener import ADA, Deaf, Listener, listener, listening, settings, stub, until
 
-
-@pytest.fixture
-async def stub() -> AsyncIterator[TelegramStub]:
-    async with small_world() as stub:
-        yield stub
-
-
-@pytest.fixture
-async def listener(stub: TelegramStub) -> AsyncIterator[Listener]:
-    listener = Listener()
-    async with listening(settings(stub), listener):
-        yield listener
+__all__ = ["listener", "stub"]
 
 
 async def test_a_telegram_that_is_away_is_waited_for_with_one_line_in_the_log(stub: TelegramStub) -> None:

@@ -1,7 +1,6 @@
 """What people say, press and change in Telegram, and what they are answered, over a real socket."""
 
 import asyncio
-from collections.abc import AsyncIterator
 
 import pytest
 from structlog.testing import capture_logs
@@ -15,25 +14,15 @@ from tests.telegram_listener import (
     GROUP,
     LIN,
     Listener,
+    listener,
     listening,
     settings,
-    small_world,
+    stub,
     until,
     with_a_button,
 )
 
-
-@pytest.fixture
-async def stub() -> AsyncIterator[TelegramStub]:
-    async with small_world() as stub:
-        yield stub
-
-
-@pytest.fixture
-async def listener(stub: TelegramStub) -> AsyncIterator[Listener]:
-    listener = Listener()
-    async with listening(settings(stub), listener):
-        yield listener
+__all__ = ["listener", "stub"]
 
 
 async def test_a_command_in_a_private_chat_is_answered(stub: TelegramStub, listener: Listener) -> None:

@@ -8,7 +8,11 @@ import discord
 from discord import app_commands
 from discord.app_commands import locale_str
 
+from bot.commands.completing import COMPLETED
+from bot.commands.desk import COMMANDS
 from bot.commands.offers import Choice
+from bot.commands.request import Permission
+from bot.locales import phrases_of
 
 Run = Callable[[discord.Interaction, str, discord.Attachment | None], Awaitable[None]]
 """Gets the command as a text, and the file that came with it."""
@@ -38,6 +42,31 @@ class SlashCommand:
     file_chinese: str = ""
     completes: bool = False
     is_private: bool = False
+
+
+def offered() -> list[SlashCommand]:
+    """Everything that can be said, and what can stand behind it."""
+    english, chinese = phrases_of("en"), phrases_of("zh")
+    return [
+        SlashCommand(
+            each.name,
+            english(f"command.{each.name}"),
+            chinese(f"command.{each.name}"),
+            argument=each.takes,
+            argument_english=english(f"argument.{each.takes}") if each.takes else "",
+            argument_chinese=chinese(f"argument.{each.takes}") if each.takes else "",
+            file_english=english("argument.file") if each.takes_file else "",
+            file_chinese=chinese("argument.file") if each.takes_file else "",
+            completes=each.name in COMPLETED,
+            is_private=each.permission is Permission.OPERATOR,
+        )
+        for each in COMMANDS
+    ]
+
+
+def look_up_names() -> tuple[str, str]:
+    """What the command on messages is called, in English and in Chinese."""
+    return phrases_of("en")("command.look_up"), phrases_of("zh")("command.look_up")
 
 
 def slash(command: SlashCommand, run: Run, complete: Complete) -> app_commands.Command[Any, ..., None]:

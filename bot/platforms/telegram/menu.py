@@ -12,6 +12,9 @@ from telegram import (
     BotCommandScopeDefault,
 )
 
+from bot.commands.desk import COMMON
+from bot.locales import phrases_of
+
 
 @dataclass(frozen=True, slots=True)
 class MenuCommand:
@@ -21,6 +24,13 @@ class MenuCommand:
     english: str
     chinese: str
     is_for_everyone: bool = True
+
+
+def offered() -> list[MenuCommand]:
+    """Everything that can be said, but for what only operators may."""
+    english, chinese = phrases_of("en"), phrases_of("zh")
+    keys = [(each, f"command.{each.name}") for each in COMMON]
+    return [MenuCommand(each.name, english(key), chinese(key), each.is_for_everyone) for each, key in keys]
 
 
 async def offer(bot: Bot, commands: Sequence[MenuCommand]) -> None:

@@ -9,6 +9,7 @@ from typing import Any
 
 import pytest
 import sqlalchemy as sa
+from sqlalchemy.ext.asyncio import AsyncConnection
 
 from bot.arxiv.client import SPACING
 from bot.cards.reply import Reply
@@ -23,7 +24,7 @@ from bot.jobs.distributed import Distributed
 from bot.jobs.summarising import TOGETHER, Summarising
 from bot.metrics import Metrics
 from bot.papers import Paper, PaperId
-from bot.storage import alerts, attempts, budgets, chats, outbox, threads, updates_seen
+from bot.storage import alerts, attempts, budgets, chats, outbox, queue, threads, updates_seen
 from bot.storage.database import Database
 from bot.storage.lease import LeaseLostError, lease
 from bot.storage.tables import messages, payloads
@@ -152,9 +153,9 @@ class Node:
         async with self._database.write() as connection:
             now = self._clock.now()
             await attempts.recover(connection, now, [chat_id])
-            for _, queue in await outbox.queues(connection, [chat_id], now):
-                await attempts.claim(connection, [message.id for message in queue], now)
-                await attempts.sent(connection, {message.id: "1" for message in queue}, now)
+            for _, several in await outbox.queues(connection, [chat_id], now):
+                await attempts.claim(connection, [message.id for message in several], now)
+                await attempts.sent(connection, {message.id: "1" for message in several}, now)
         self.delivered.append(chat_id)
         self.at_work -= 1
 
@@ -373,6 +374,25 @@ async def test_what_a_dead_worker_was_at_is_taken_over(
         await until(lambda: not node.at_work)
         async with shared_database.read() as connection:
             assert await outbox.counts(connection) == {"sent": 1}
+
+
+async def test_a_worker_stops_even_where_a_query_takes_the_cancelling_for_its_own_failure(
+    shared_url: str, shared_database: Database, clock: HandClock, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    asked: list[bool] = []
+
+    async def may_take_over(_connection: AsyncConnection) -> bool:
+        asked.append(True)
+        try:
+            await asyncio.sleep(60)
+        except asyncio.CancelledError:
+            raise sa.exc.OperationalError("SELECT 1", {}, Exception("canceling statement")) from None
+        return False
+
+    monkeypatch.setattr(queue, "may_take_over", may_take_over)
+    async with asyncio.timeout(20), a_node(shared_url, shared_database, clock) as node:
+        node.engine.start_worker()
+        await until(lambda: bool(asked))
 
 
 async def test_a_message_that_was_left_in_flight_without_a_task_is_found(

@@ -79,6 +79,7 @@ class Distributed:
         self._app.task(name="poll")(self._poll_one)
         self._app.task(name="summarise")(self._summarise_some)
         self._working: list[asyncio.Task[None]] = []
+        self._is_stopping = False
 
     async def open(self) -> None:
         """Connect. Raises ConnectorException."""
@@ -168,16 +169,21 @@ class Distributed:
 
     def start_worker(self) -> None:
         """Work on whatever is queued, whoever queued it, until `stop_worker`."""
+        self._is_stopping = False
         self._working = [asyncio.create_task(self._work()), asyncio.create_task(self._take_over())]
 
     async def stop_worker(self) -> None:
         """Fetch nothing more, and wait for what is at work."""
-        for task in self._working:
-            task.cancel()
-        await asyncio.gather(*self._working, return_exceptions=True)
+        self._is_stopping = True
+        pending = set(self._working)
+        while pending:
+            # Again, if need be: a query that is cancelled at its end can take the cancelling for its own failure.
+            for task in pending:
+                task.cancel()
+            _, pending = await asyncio.wait(pending, timeout=GRACE + 1)
 
     async def _work(self) -> None:
-        while True:
+        while not self._is_stopping:
             try:
                 await self._app.run_worker_async(
                     concurrency=self._settings.concurrency,
@@ -195,7 +201,7 @@ class Distributed:
 
     async def _take_over(self) -> None:
         """Queue anew what dead workers were at. In real time: a worker that was killed is dead in any clock."""
-        while True:
+        while not self._is_stopping:
             await asyncio.sleep(self._settings.heartbeat_seconds)
             with suppress(ConnectorException, SQLAlchemyError):
                 async with self._database.write() as connection:

@@ -188,6 +188,20 @@ async def test_a_known_paper_that_is_cross_listed_later_is_found_by_its_record(
     assert [(each.paper_id, each.day.day) for each in await listed(database)] == [("2603.00001", 5)]
 
 
+async def test_a_cross_list_that_a_replacement_told_of_before_is_found_all_the_same(
+    database: Database, arxiv: ArxivStub, clock: HandClock, start: Start
+) -> None:
+    """Its own feed is stale; that of its primary category shows a new version, with all its categories."""
+    await announce(database, START, a_paper(1, "math.NT"), day=date(2026, 1, 9))
+    replaced = a_paper(1, "math.NT", "cs.CL", version=2)
+    await announce(database, submitted(5, hour=0), replaced, announce_type="replace", day=date(2026, 3, 5))
+    when = datetime(2026, 1, 7, tzinfo=ARXIV_ZONE).timestamp()
+    entry = Entry("2603.00001", "Paper 1", "Text.", ("math.NT", "cs.CL"), version=2, submitted=when)
+    arxiv.add_paper(entry, at=submitted(4, hour=20).timestamp())
+    await run(start(), clock, submitted(5, hour=6).astimezone(UTC))
+    assert [(each.paper_id, each.day.day) for each in await listed(database)] == [("2603.00001", 5)]
+
+
 async def test_while_neither_answers_it_is_tried_again_and_nothing_is_lost(
     database: Database, arxiv: ArxivStub, clock: HandClock, start: Start
 ) -> None:

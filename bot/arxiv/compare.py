@@ -6,7 +6,7 @@ known ones was announced on a day between theirs, however long it was held. (Mea
 categories: no id of one day is among those of another.) The listing page tells day and kind, but has one day only.
 """
 
-from collections import Counter
+from collections import Counter, defaultdict
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import date, datetime
@@ -106,6 +106,7 @@ def _found(category: str, answers: Answers, stored: Stored, first: date, last: d
     come = {each.day for each in stored.announcements if each.size}
     missed = set(announcement_days(first, last)) - come
     numbers = {day: (min(ids), max(ids)) for day, ids in stored.new.items()}
+    known_in = _known_in(stored)
     found: dict[PaperId, Announced] = {}
     for paper_id, each in answers.submissions.items():
         if canonical(category) not in map(canonical, each.paper.categories):
@@ -113,7 +114,7 @@ def _found(category: str, answers: Answers, stored: Stored, first: date, last: d
         kind: AnnounceType = "new" if canonical(each.paper.primary) == canonical(category) else "cross"
         if listed_on := stored.listed.get((paper_id, category)):
             day = listed_on
-        elif _is_cross_listed(each.paper, stored, category):
+        elif paper_id in known_in and canonical(category) not in known_in[paper_id]:
             # We have it from other categories; its record changed when it was cross-listed to this one.
             kind, day = "cross", announcement_day(each.changed_on or last)
         else:
@@ -128,9 +129,16 @@ def _found(category: str, answers: Answers, stored: Stored, first: date, last: d
     return list(found.values())
 
 
-def _is_cross_listed(paper: Paper, stored: Stored, category: str) -> bool:
-    known = stored.papers.get(paper.id)
-    return known is not None and canonical(category) not in map(canonical, known.categories)
+def _known_in(stored: Stored) -> dict[PaperId, set[str]]:
+    """In which categories papers were announced so far; for those that never were, which ones they have.
+
+    What they have is not enough: a replacement may have told of a new category before its own feed does.
+    """
+    have = {paper_id: set(map(canonical, paper.categories)) for paper_id, paper in stored.papers.items()}
+    announced: defaultdict[PaperId, set[str]] = defaultdict(set)
+    for paper_id, category in stored.listed:
+        announced[paper_id].add(canonical(category))
+    return have | announced
 
 
 def _day_of(each: Submission, numbers: _Numbers, missed: Collection[date]) -> date:

@@ -5,6 +5,7 @@ from datetime import datetime, timedelta
 from pathlib import Path
 
 import pytest
+from structlog.testing import capture_logs
 
 from bot import taxonomy
 from bot.arxiv.client import ArxivClient
@@ -121,6 +122,20 @@ async def test_a_repeated_announcement_adds_nothing(
     await poll(poller, clock)
     assert await seen_since(database, read_at) == []
     assert (await feed(database)).read_at > read_at
+
+
+async def test_what_was_only_built_anew_is_not_read_again(
+    arxiv: ArxivStub, poller: FeedPoller, clock: HandClock
+) -> None:
+    publish(arxiv, 1)
+    with capture_logs() as logs:
+        await poll(poller, clock, minutes=1)
+        for numbers in ((1,), (1, 2)):
+            clock.set(clock.now() + timedelta(hours=2))
+            publish(arxiv, *numbers)
+            await poller.refresh(["cs.CL"])
+    assert [request.status for request in arxiv.journal] == [200, 200, 200]
+    assert [each["new"] for each in logs if each["event"] == "feed.read"] == [2, 2]
 
 
 async def test_a_replacement_changes_the_facts_and_is_no_new_paper(

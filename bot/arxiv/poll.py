@@ -3,6 +3,7 @@
 import asyncio
 import hashlib
 import itertools
+import re
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import date, datetime, timedelta
@@ -40,6 +41,7 @@ NOT_EARLIER = timedelta(0)
 LOOK_BACK = timedelta(days=7)
 """Of announcements that a document may bring."""
 _MOST_FAILURES = 10
+_BUILT = re.compile(rb"<updated>[^<]*</updated>")
 
 log = structlog.get_logger(__name__)
 
@@ -326,4 +328,5 @@ def _failing(feed: Feed, reason: Reason, now: datetime, until: datetime) -> Feed
 
 
 def _checksum(body: bytes) -> str:
-    return hashlib.sha256(body).hexdigest()
+    """Of what a document says: one that was built anew and differs in nothing but when that was says nothing new."""
+    return hashlib.sha256(_BUILT.sub(b"", body)).hexdigest()

@@ -4,7 +4,7 @@ A feed can serve a stale document all day, or be cut, and a process can be down 
 """
 
 from collections.abc import Awaitable, Iterable, Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from datetime import UTC, date, datetime, time, timedelta
 from typing import TypeVar
 
@@ -42,6 +42,33 @@ T = TypeVar("T")
 log = structlog.get_logger(__name__)
 
 
+@dataclass(frozen=True, slots=True)
+class _Span:
+    """The days of a category that are to be compared, both included, and what is known of its announcements since."""
+
+    feed: Feed
+    first: date
+    last: date
+    chronicle: Sequence[Announcement]
+
+    @property
+    def category(self) -> str:
+        return self.feed.category
+
+    @property
+    def unsettled(self) -> set[date]:
+        """The days whose announcement is still awaited."""
+        settled = {each.day for each in self.chronicle if not each.is_awaited}
+        return set(announcement_days(self.first, self.last)) - settled
+
+    @property
+    def has_nothing_new(self) -> bool:
+        """Whether it is a weekend before which everything was compared."""
+        last_announced, swept_until = announcement_day(self.last), self.feed.swept_until
+        was_compared = swept_until is not None and swept_until >= last_announced
+        return self.last != last_announced and was_compared and not self.unsettled
+
+
 class Sweeper:
     """Compares one category after the other; a source that does not answer is done without."""
 
@@ -65,13 +92,31 @@ class Sweeper:
         """Compare some of the categories that are due, if any are; what has changed of the feeds."""
         due = [feed for feed in known if self._is_due(feed, now)]
         due.sort(key=lambda feed: self._again_at.get(feed.category, _NEVER))
-        swept: list[Feed] = []
-        for feed in due[:_SOME]:
-            # Where nobody answered the one before, this one waits, too.
-            if self._is_due(feed, now) and await self._sweep(feed, now):
-                swept.append(replace(feed, swept_until=last_swept_day(now)))
+        if not due:
+            return []
+        spans = await self._spans(due[:_SOME], last_swept_day(now))
+        done = [span for span in spans if span.has_nothing_new]
+        await self._swept(done)
+        for span in spans:
             now = self._clock.now()
-        return swept
+            # Where nobody answered the one before, this one waits, too.
+            if not span.has_nothing_new and self._is_due(span.feed, now) and await self._sweep(span, now):
+                done.append(span)
+        return [replace(span.feed, swept_until=span.last) for span in done]
+
+    async def _spans(self, due: Iterable[Feed], last: date) -> list[_Span]:
+        firsts = {feed: _first_day(feed, last, self._settings.sweep_days) for feed in due}
+        async with self._database.read() as connection:
+            known = await announcements.get(connection, [feed.category for feed in firsts], min(firsts.values()))
+        return [
+            _Span(feed, first, last, [each for each in known[feed.category] if each.day >= first])
+            for feed, first in firsts.items()
+        ]
+
+    async def _swept(self, spans: Sequence[_Span]) -> None:
+        if spans:
+            async with self._database.write() as connection:
+                await feeds.swept(connection, [span.category for span in spans], spans[0].last)
 
     def _is_due(self, feed: Feed, now: datetime) -> bool:
         due_at = self._due_at(feed)
@@ -83,21 +128,10 @@ class Sweeper:
         due_at = sweep_at((feed.swept_until or since) + ONE_DAY)
         return max(due_at, self._not_before or due_at, self._again_at.get(feed.category, due_at))
 
-    async def _sweep(self, feed: Feed, now: datetime) -> bool:
-        """Compare a category up to today, and store what is missing; whether that was all for today."""
-        category, last, since = feed.category, last_swept_day(now), _followed_since(feed)
-        assert since is not None
-        first = first_day(since, feed.swept_until, last, self._settings.sweep_days)
-        async with self._database.read() as connection:
-            chronicle = (await announcements.get(connection, [category], first))[category]
-        settled = {each.day for each in chronicle if not each.is_awaited}
-        unsettled = set(announcement_days(first, last)) - settled
-        is_weekend = announcement_day(last) != last
-        if is_weekend and not unsettled and feed.swept_until and feed.swept_until >= announcement_day(last):
-            async with self._database.write() as connection:
-                await feeds.swept(connection, category, last)
-            return True
-        answers, stored = await self._answers(category, chronicle, unsettled, first, last, now)
+    async def _sweep(self, span: _Span, now: datetime) -> bool:
+        """Compare a category, and store what is missing; whether that was all for today."""
+        category, first, last = span.category, span.first, span.last
+        answers, stored = await self._answers(span, now)
         closed = last - timedelta(days=self._settings.sweep_days)
         compared = compare(category, answers, stored, first, last, closed, now)
         has_answers = answers.records is not None or answers.searches is not None
@@ -106,7 +140,7 @@ class Sweeper:
             await papers.add_announced(connection, compared.missing, now)
             await announcements.put(connection, compared.announcements)
             if is_done:
-                await feeds.swept(connection, category, last)
+                await feeds.swept(connection, [category], last)
         self._not_before = None if has_answers else now + AGAIN_AFTER
         if is_done:
             self._again_at.pop(category, None)
@@ -118,21 +152,14 @@ class Sweeper:
         log.info(message, category=category, since=str(first), late=len(compared.missing))
         return is_done
 
-    async def _answers(
-        self,
-        category: str,
-        chronicle: Sequence[Announcement],
-        unsettled: set[date],
-        first: date,
-        last: date,
-        now: datetime,
-    ) -> tuple[Answers, Stored]:
+    async def _answers(self, span: _Span, now: datetime) -> tuple[Answers, Stored]:
         """What the sources say of these days, and what is stored of that. The later ones are only asked if need be."""
+        category, first, last, unsettled = span.category, span.first, span.last, span.unsettled
         # What the feed has brought today the listing cannot know better.
         listing = await self._ask(category, "listing", self._from_listing(category)) if last in unsettled else None
         records = await self._ask(category, "records", self._from_records(category, first, now))
         answers = Answers(records, None, listing)
-        stored = await self._stored(category, answers, chronicle, first)
+        stored = await self._stored(span, answers)
         recent = set(announcement_days(max(first, last - _INDEX_LAG), last))
         # Of today the page tells sooner than the search.
         doubtful = (unsettled | recent) - ({last} if listing is not None else set())
@@ -140,7 +167,7 @@ class Sweeper:
             return answers, stored
         searches = await self._ask(category, "searches", self._from_searches(category, min(missing), now))
         answers = replace(answers, searches=searches)
-        return answers, await self._stored(category, answers, chronicle, first)
+        return answers, await self._stored(span, answers)
 
     async def _ask(self, category: str, source: str, answer: Awaitable[T]) -> T | None:
         try:
@@ -162,16 +189,16 @@ class Sweeper:
     async def _from_listing(self, category: str) -> ListingPage:
         return await fetch_listing(self._client, self._settings.listing_url, category)
 
-    async def _stored(self, category: str, answers: Answers, chronicle: Sequence[Announcement], first: date) -> Stored:
+    async def _stored(self, span: _Span, answers: Answers) -> Stored:
         named = answers.named
         async with self._database.read() as connection:
             listed = await papers.fresh_listings(connection, named)
-            unlisted = [paper_id for paper_id in named if (paper_id, category) not in listed]
+            unlisted = [paper_id for paper_id in named if (paper_id, span.category) not in listed]
             return Stored(
                 listed,
                 await papers.get(connection, unlisted),
-                chronicle,
-                await papers.new_by_day(connection, category, first - _LONGEST_BEFORE),
+                span.chronicle,
+                await papers.new_by_day(connection, span.category, span.first - _LONGEST_BEFORE),
             )
 
 
@@ -181,10 +208,12 @@ def _followed_since(feed: Feed) -> date | None:
     return day_of(since) if since is not None else None
 
 
-def first_day(since: date, swept_until: date | None, last: date, days: int) -> date:
+def _first_day(feed: Feed, last: date, days: int) -> date:
     """The first day to compare: some days are looked at again; none is before the category was first read.
 
     What was announced before that is not news to anybody.
     """
+    since = _followed_since(feed)
+    assert since is not None
     again = last - timedelta(days=days)
-    return max(since + ONE_DAY, min(again, swept_until or since), last - FARTHEST)
+    return max(since + ONE_DAY, min(again, feed.swept_until or since), last - FARTHEST)

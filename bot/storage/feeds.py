@@ -1,6 +1,6 @@
 """What is known of each polled feed: when to ask again, what was read last, since when it fails."""
 
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 from dataclasses import dataclass
 from datetime import date, datetime
 from functools import cache
@@ -37,7 +37,11 @@ _GET = (
     .order_by(feeds.c.category)
 )
 
-_SWEPT = sa.update(feeds).where(feeds.c.category == sa.bindparam("swept")).values(swept_until=sa.bindparam("until"))
+_SWEPT = (
+    sa.update(feeds)
+    .where(feeds.c.category.in_(sa.bindparam("categories", expanding=True)))
+    .values(swept_until=sa.bindparam("until"))
+)
 _KEPT = [name for name in Feed.__slots__ if name != "swept_until"]
 """How far a feed was swept is for `swept` to say: the two may be at work at the same time."""
 
@@ -58,9 +62,9 @@ async def get(connection: AsyncConnection, categories: Iterable[str]) -> list[Fe
     return [_feed_from(row) for row in await connection.execute(_GET, {"categories": list(categories)})]
 
 
-async def swept(connection: AsyncConnection, category: str, until: date) -> None:
-    """A category was compared up to this announcement day."""
-    await connection.execute(_SWEPT, {"swept": category, "until": until})
+async def swept(connection: AsyncConnection, categories: Collection[str], until: date) -> None:
+    """These categories were compared up to this announcement day."""
+    await connection.execute(_SWEPT, {"categories": list(categories), "until": until})
 
 
 async def put(connection: AsyncConnection, known: Iterable[Feed]) -> None:

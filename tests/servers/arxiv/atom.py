@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from email.utils import format_datetime
 from pathlib import Path
+from xml.sax.saxutils import escape, quoteattr
 from zoneinfo import ZoneInfo
 
 from lxml import etree
@@ -100,18 +101,19 @@ def _place(entry: Element) -> tuple[int, str]:
 
 
 def _feed_entry(entry: Entry, built: float) -> Element:
+    # Of the many that a year has, one read from text takes a quarter of the time of one that is put together.
     name = f"{entry.id}v{entry.version}"
-    return _A.entry(
-        _A.id(f"oai:arXiv.org:{name}"),
-        _A.title(entry.title),
-        _A.updated(datetime.fromtimestamp(built, UTC).isoformat(timespec="microseconds")),
-        _A.link(href=f"https://arxiv.org/abs/{entry.id}", rel="alternate", type="text/html"),
-        _A.summary(f"arXiv:{name} Announce Type: {entry.announce_type} \nAbstract: {entry.abstract}"),
-        *(_A.category(term=category) for category in entry.categories),
-        _A.published(announcement_day(built).isoformat()),
-        _X.announce_type(entry.announce_type),
-        _D.rights(entry.rights),
-        _D.creator(", ".join(entry.authors)),
+    categories = "".join(f"<category term={quoteattr(category)}/>" for category in entry.categories)
+    return etree.fromstring(
+        f'<entry xmlns="{ATOM}" xmlns:arxiv="{ARXIV}" xmlns:dc="{_DC}"><id>oai:arXiv.org:{name}</id>'
+        f"<title>{escape(entry.title)}</title>"
+        f"<updated>{datetime.fromtimestamp(built, UTC).isoformat(timespec='microseconds')}</updated>"
+        f'<link href="https://arxiv.org/abs/{entry.id}" rel="alternate" type="text/html"/>'
+        f"<summary>arXiv:{name} Announce Type: {entry.announce_type} \nAbstract: {escape(entry.abstract)}</summary>"
+        f"{categories}<published>{announcement_day(built).isoformat()}</published>"
+        f"<arxiv:announce_type>{entry.announce_type}</arxiv:announce_type>"
+        f"<dc:rights>{escape(entry.rights)}</dc:rights>"
+        f"<dc:creator>{escape(', '.join(entry.authors))}</dc:creator></entry>"
     )
 
 

@@ -1,8 +1,9 @@
 """OAI-PMH of oaipmh.arxiv.org: ListRecords and GetRecord as arXivRaw. Errors come with HTTP 200."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from datetime import UTC, date, datetime, timedelta
 from email.utils import format_datetime
+from functools import lru_cache
 from urllib.parse import parse_qsl, quote, unquote, urlencode
 
 from lxml import etree
@@ -85,10 +86,8 @@ class Oai:
             raise OaiError("badArgument", "Set does not exist")
         found = [
             known
-            for known in self._papers.changed_between(first, last)
-            if known.changed_at <= now
-            and known.changed_on not in self.holes
-            and (not wanted or any(f"{one}:".startswith(f"{wanted}:") for one in _sets(known)))
+            for known in self._papers.changed_between(first, last, self.holes)
+            if known.changed_at <= now and _is_in(wanted, tuple(known.entry.categories))
         ]
         if not found:
             raise OaiError("noRecordsMatch", "The combination of the arguments results in an empty list.")
@@ -137,7 +136,7 @@ class Oai:
         header = _O.header(
             _O.identifier(f"{_PREFIX}{known.entry.id}"),
             _O.datestamp(known.changed_on.isoformat()),
-            *(_O.setSpec(one) for one in _sets(known)),
+            *(_O.setSpec(one) for one in _sets(known.entry.categories)),
         )
         if known.entry.id in self.deleted:
             header.set("status", "deleted")
@@ -156,9 +155,14 @@ def _z(at: float) -> str:
     return datetime.fromtimestamp(at, UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
 
 
-def _sets(known: Known) -> list[str]:
+@lru_cache(10_000)
+def _is_in(wanted: str, categories: tuple[str, ...]) -> bool:
+    return not wanted or any(f"{one}:".startswith(f"{wanted}:") for one in _sets(categories))
+
+
+def _sets(categories: Iterable[str]) -> list[str]:
     """Every category's path: group, archive, and subject where it has one."""
-    paths = [category.split(".") for category in known.entry.categories]
+    paths = [category.split(".") for category in categories]
     return [":".join([path[0] if path[0] in _GROUPS else "physics", *path]) for path in paths]
 
 

@@ -2,7 +2,7 @@
 
 import re
 from collections import defaultdict
-from collections.abc import Iterable
+from collections.abc import Container, Iterable
 from dataclasses import dataclass, replace
 from datetime import UTC, date, datetime
 
@@ -82,9 +82,9 @@ class Papers(dict[str, Known]):
         found = set().union(*(self._by_category[category] for category in categories))
         return [self[bare] for bare in sorted(found, reverse=True)]
 
-    def changed_between(self, first: date, last: date) -> list[Known]:
+    def changed_between(self, first: date, last: date, without: Container[date] = ()) -> list[Known]:
         """The papers that last changed on one of these days, by day and id."""
-        days = sorted(day for day in self._by_day if first <= day <= last)
+        days = sorted(day for day in self._by_day if first <= day <= last and day not in without)
         return [self[bare] for day in days for bare in sorted(self._by_day[day])]
 
     def named(self, asked: str) -> Known | None:

@@ -5,6 +5,7 @@ import hashlib
 import itertools
 import re
 import time
+from bisect import bisect_right
 from collections import deque
 from collections.abc import Callable, Collection, Iterable, Sequence
 from contextlib import suppress
@@ -67,6 +68,10 @@ class _Build:
     body: Callable[[], bytes]
 
 
+def _built_at(build: _Build) -> float:
+    return build.built
+
+
 @dataclass(frozen=True, slots=True, eq=False)
 class _Listing:
     at: float
@@ -120,7 +125,7 @@ class ArxivStub(Stub):
         """Serve this document from the epoch second `built` on, until a later one; a callable is read when due."""
         build = _Build(built, atom if callable(atom) else lambda: atom)
         self._builds.setdefault(category, []).append(build)
-        self._builds[category].sort(key=lambda one: one.built)
+        self._builds[category].sort(key=_built_at)
         if not self._only_added:
             self._unread.append(build)
         self._served.clear()
@@ -223,9 +228,9 @@ class ArxivStub(Stub):
         return category in self._builds or category in _SOME_CATEGORIES
 
     def _latest(self, category: str) -> _Build:
-        due = [build for build in self._builds.get(category, ()) if build.built <= self.now()]
-        if due:
-            return due[-1]
+        builds = self._builds.get(category, [])
+        if due := bisect_right(builds, self.now(), key=_built_at):
+            return builds[due - 1]
         midnight = announcement_day(self.now()).timestamp()
         return _Build(midnight, lambda: feed_document([category], midnight, ()))
 

@@ -105,7 +105,7 @@ ANSWERS: list[tuple[str, str, dict[str, Any]]] = [
     ("/saved", "saved.none", {}),
     ("/saved export bibtex", "saved.none", {}),
     ("/saved export", "saved.how", {}),
-    ("/saved 99999", "saved.how", {}),
+    ("/saved 99999", "saved.none", {}),
     ("/saved export word", "saved.how", {}),
     ("hello", "error.unknown_command", {}),
     ("/nonsense", "error.unknown_command", {}),

@@ -121,8 +121,9 @@ async def test_a_press_acts_on_no_other_chat_and_not_on_what_is_gone(room: Room)
     person, other = await room.person("cs.CL"), await room.person("cs.CL", address="other")
     async with room.database.read() as connection:
         (theirs,) = await chats.subscriptions_of(connection, (await room.chat(other)).id)
-    for action in (f"alert:on {theirs.id}", f"alert:on {theirs.id} list", "alert:on " + "9" * 40):
+    for action in (f"alert:on {theirs.id}", f"alert:on {theirs.id} list"):
         assert says(as_read(await person.presses(action)), "alert.gone")
+    assert says(as_read(await person.presses("alert:on " + "9" * 40)), "button.stale")
     assert await at_once(room, other) == []
 
 

@@ -8,7 +8,7 @@ import pytest
 from bot.cards.reply import Reply
 from bot.chats import Quota, Subscription
 from bot.commands.listed import MOST, Listed
-from bot.commands.request import Sender
+from bot.commands.request import Sender, number_in
 from bot.config import Retention
 from bot.jobs.housekeeping import Housekeeper
 from bot.storage import chats, ended, overview
@@ -37,8 +37,25 @@ def actions(reply: Reply | None) -> list[str]:
     return [button.action for button in reply.buttons]
 
 
+@pytest.mark.parametrize(
+    ("text", "number"),
+    [
+        ("0", 0),
+        ("17", 17),
+        ("１７", 17),
+        ("9" * 9, 999_999_999),
+        ("9" * 10, None),
+        ("-1", None),
+        ("²", None),
+        ("", None),
+    ],
+)
+def test_a_number_is_one_however_it_was_typed(text: str, number: int | None) -> None:
+    assert number_in(text) == number
+
+
 @pytest.mark.parametrize("language", ["en", "zh"])
-@pytest.mark.parametrize("written", ["2", "#2", "2.", " 2 "])
+@pytest.mark.parametrize("written", ["2", "#2", "2.", " 2 ", "２．"])
 async def test_a_number_ends_what_stands_there_and_the_answer_names_it(room: Room, language: str, written: str) -> None:
     person = await room.person("cs.CL", "cs.CV", "cs.RO", language=language)
     listed = await person.reads("/subscriptions")

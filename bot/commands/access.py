@@ -8,13 +8,12 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from bot.cards.reply import Button, Reply
 from bot.chats import Access, Chat, PlatformName
 from bot.commands.context import Context, Services, spoken
-from bot.commands.request import Incoming
+from bot.commands.request import Incoming, number_in
 from bot.locales import phrases_of
 from bot.storage import bans, chats, marks, operators
 from bot.storage.bans import Ban
 
 _TITLE_SHOWN = 60
-_LONGEST_NUMBER = 19
 
 MOST_REQUESTS = 20
 """Chats that may wait before operators are told of no more."""
@@ -95,8 +94,8 @@ async def _decide(context: Context, *, allowed: bool) -> Reply:
     """Let a chat and all its topics in, or keep them out."""
     services = context.services
     async with services.database.write() as connection:
-        is_number = context.argument.isdecimal() and len(context.argument) < _LONGEST_NUMBER
-        chat = await chats.get(connection, int(context.argument)) if is_number else None
+        number = number_in(context.argument)
+        chat = await chats.get(connection, number) if number is not None else None
         if chat is None:
             return context.says("access.unknown")
         if chat.access == "banned":

@@ -7,12 +7,12 @@ import structlog
 from bot.cards.reply import Button, Reply
 from bot.commands.access import by_whom
 from bot.commands.context import Context
+from bot.commands.request import number_in
 from bot.storage import broadcasts
 
 TIME_TO_CONFIRM = timedelta(hours=1)
 """For so long a preview waits for its Send."""
 
-_LONGEST_NUMBER = 9
 
 log = structlog.get_logger(__name__)
 
@@ -42,7 +42,7 @@ async def preview(context: Context) -> Reply:
 
 async def send(context: Context) -> Reply:
     """Send it to all of them, once; pressed again, it says so again."""
-    number = _number(context.argument)
+    number = number_in(context.argument) or 0
     async with context.services.database.write() as connection:
         is_new = await broadcasts.decide(connection, number, context.chat.id, context.now - TIME_TO_CONFIRM, send=True)
         state = await broadcasts.state_of(connection, number, context.chat.id)
@@ -54,15 +54,10 @@ async def send(context: Context) -> Reply:
 
 async def leave(context: Context) -> Reply:
     """Do not send it."""
-    number = _number(context.argument)
+    number = number_in(context.argument) or 0
     async with context.services.database.write() as connection:
         since = context.now - TIME_TO_CONFIRM
         decided = await broadcasts.decide(connection, number, context.chat.id, since, send=False)
     if decided:
         log.info("admin.broadcast_left", broadcast=number, by=by_whom(context))
     return context.says("admin.broadcast_left" if decided else "admin.broadcast_decided")
-
-
-def _number(text: str) -> int:
-    """A broadcast's number; 0, which none has, for anything else."""
-    return int(text) if text.isascii() and text.isdecimal() and len(text) <= _LONGEST_NUMBER else 0

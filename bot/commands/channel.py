@@ -10,14 +10,13 @@ from bot.chats import Chat
 from bot.commands import access
 from bot.commands.context import Context
 from bot.commands.queries import LONGEST_ACTION
-from bot.commands.request import Incoming, NotReachedError
+from bot.commands.request import Incoming, NotReachedError, number_in
 from bot.storage import chats, stand_ins
 
 STAYS = timedelta(hours=1)
 """After so long without a word for the channel, what is said is meant for the private chat again."""
 
 _MARK = "for"
-_LONGEST_NUMBER = 9
 _TITLE_SHOWN = 60
 
 log = structlog.get_logger(__name__)
@@ -94,9 +93,9 @@ def unlabelled(incoming: Incoming) -> tuple[Incoming, int | None]:
     """What was pressed, and for which channel, where the button stood below an answer for one."""
     mark, _, rest = incoming.action.partition(":")
     number, _, action = rest.partition(":")
-    if mark != _MARK or not (number.isascii() and number.isdecimal()):
+    if mark != _MARK or (meant := number_in(number)) is None:
         return incoming, None
-    return replace(incoming, action=action), int(number[:_LONGEST_NUMBER])
+    return replace(incoming, action=action), meant
 
 
 def short(chosen: Chat) -> str:

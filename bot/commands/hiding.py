@@ -12,6 +12,7 @@ from bot.commands.context import Context
 from bot.commands.previewing import look_back
 from bot.commands.queries import topic_name
 from bot.commands.reading import is_paper_id
+from bot.commands.request import number_in
 from bot.interests import BadQuery, Document, Interest, Matches, parse_interest, stored_interest, topics
 from bot.interests.terms import Category, Named, Term, Without, all_of, any_of, walk
 from bot.papers import Paper, PaperId, is_sample
@@ -20,7 +21,6 @@ from bot.storage.changes import Change
 
 _MOST_TOPICS, _MOST_CATEGORIES, _MOST_ENDED = 4, 3, 3
 _QUOTED = 40
-_LONGEST_NUMBER = 9
 _HERE = "here"
 """Behind a paper's id: the menu takes the place of the message whose button was pressed."""
 
@@ -105,11 +105,11 @@ async def exclude(context: Context) -> Reply:
 
 async def unhide(context: Context) -> Reply:
     """Take back what was left out, for as long as that is remembered."""
-    number = context.argument
-    if not (number.isascii() and number.isdecimal() and len(number) <= _LONGEST_NUMBER):
+    number = number_in(context.argument)
+    if number is None:
         return context.whispers("button.stale")
     async with context.services.database.write() as connection:
-        restored = await changes.undo(connection, context.chat, int(number), context.now)
+        restored = await changes.undo(connection, context.chat, number, context.now)
     if not restored:
         return context.whispers("hide.cannot_undo")
     context.services.scheduler.wake("digest")

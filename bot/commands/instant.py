@@ -7,13 +7,13 @@ from bot.cards.reply import Button, Reply
 from bot.chats import Subscription
 from bot.commands.context import Context
 from bot.commands.queries import mend, named, subscribe_button
+from bot.commands.request import number_in
 from bot.commands.subscribing import subscriptions
 from bot.digests.alerts import MOST_A_DAY
 from bot.interests import BadQuery, parse_interest
 from bot.storage import alerts, chats
 
 _ON, _OFF = ("on", "yes", "开", "开启", "打开"), ("off", "no", "关", "关闭")
-_LONGEST_NUMBER = 9
 
 
 async def alert(context: Context) -> Reply:
@@ -29,10 +29,10 @@ async def alert(context: Context) -> Reply:
     if not words and not is_on:
         return await _switched(context, followed, is_on=False)
     target = " ".join(words)
-    if target.isdecimal() and len(target) <= _LONGEST_NUMBER:
+    if (position := number_in(target)) is not None:
         # As it stood in the list that they saw last: another may have moved up since.
         seen = context.services.listed.last(context.chat, context.sender) or [each.id for each in followed]
-        named = seen[int(target) - 1 : int(target)] if int(target) else ()
+        named = seen[position - 1 : position] if position else ()
         meant = [each for each in followed if each.id in named]
         return await _switched(context, meant, is_on=is_on) if meant else context.says("alert.how")
     try:
@@ -49,12 +49,13 @@ async def alert(context: Context) -> Reply:
 async def pressed(context: Context) -> Reply:
     """A button: `alert:on 17`, with the subscription's number; `alert:off 17 list` shows the list anew in its place."""
     state, _, rest = context.argument.partition(" ")
-    number, _, where = rest.partition(" ")
-    if state not in ("on", "off") or not (number.isascii() and number.isdecimal()):
+    written, _, where = rest.partition(" ")
+    number = number_in(written)
+    if state not in ("on", "off") or number is None:
         return context.says("button.stale")
     async with context.services.database.read() as connection:
         followed = await chats.subscriptions_of(connection, context.chat.id)
-    meant = [each for each in followed if each.id == int(number[:_LONGEST_NUMBER])]
+    meant = [each for each in followed if each.id == number]
     if not meant:
         return context.says("alert.gone")
     switched = await _switched(context, meant, is_on=state == "on")

@@ -13,7 +13,7 @@ from bot.commands import opml, portable
 from bot.commands.context import Context
 from bot.commands.portable import BadFileError, Portable
 from bot.commands.queries import mend
-from bot.commands.request import LARGEST_FILE, NotFetchedError
+from bot.commands.request import LARGEST_FILE, NotFetchedError, number_in
 from bot.commands.returning import both_ways
 from bot.commands.settings import SETTINGS
 from bot.commands.subscribing import too_many
@@ -26,7 +26,6 @@ CATCH_UP = timedelta(days=7)
 """So far back subscriptions count that are to catch up. What the chat was given already does not come again."""
 
 _LISTED = 10
-_LONGEST_NUMBER = 9
 
 log = structlog.get_logger(__name__)
 
@@ -88,9 +87,9 @@ async def choose(context: Context) -> Reply:
     """Carry out an import that was shown, from now or with the last days; or leave it."""
     services, now = context.services, context.now
     choice, _, written = context.argument.partition(" ")
-    if choice not in ("from-now", "catch-up", "no") or not (written.isascii() and written.isdecimal()):
+    number = number_in(written)
+    if choice not in ("from-now", "catch-up", "no") or number is None:
         return context.says("button.stale")
-    number = int(written[:_LONGEST_NUMBER])
     async with services.database.read() as connection:
         content = await imports.get(connection, context.chat.id, number, now - TIME_TO_CONFIRM)
     if content is None:

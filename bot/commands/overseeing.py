@@ -11,11 +11,11 @@ from bot.chats import LARGEST_CAP, MOST_SUBSCRIPTIONS, Chat, Quota
 from bot.commands import access, banning
 from bot.commands.access import by_whom
 from bot.commands.context import Context
+from bot.commands.request import number_in
 from bot.storage import chats, overview
 from bot.storage.overview import Overseen
 
 _A_PAGE = 8
-_LONGEST_NUMBER = 9
 _TITLE_SHOWN = 40
 _SOUGHT_BYTES = 30
 _PAGE = re.compile(r"p([0-9]{1,6})(?: (.*))?", re.S)
@@ -73,7 +73,7 @@ async def show_chat(context: Context) -> Reply:
 
 async def _page(context: Context, written: str, said: str = "") -> Reply:
     phrases = context.phrases
-    number = _number(written)
+    number = number_in(written)
     async with context.services.database.read() as connection:
         found = await overview.one(connection, number) if number is not None else None
     if found is None:
@@ -157,7 +157,7 @@ async def quota(context: Context) -> Reply:
         return context.says("admin.quota_how")
     if not value.strip():
         return _choices(context, chat, what)
-    number = None if value.strip() in _OFF else _number(value.strip())
+    number = None if value.strip() in _OFF else number_in(value.strip())
     if value.strip() not in _OFF and not (number is not None and 1 <= number <= _LARGEST[what]):
         return context.says("admin.quota_range", value=value[:20], most=_LARGEST[what])
     async with context.services.database.write() as connection:
@@ -191,12 +191,8 @@ def _now(context: Context, limits: Quota, what: str) -> str:
 
 
 async def _chat(context: Context) -> Chat | None:
-    number = _number(context.argument)
+    number = number_in(context.argument)
     if number is None:
         return None
     async with context.services.database.read() as connection:
         return await chats.get(connection, number)
-
-
-def _number(text: str) -> int | None:
-    return int(text) if text.isascii() and text.isdecimal() and len(text) <= _LONGEST_NUMBER else None

@@ -13,6 +13,8 @@ LONGEST_TEXT = 4_000
 LARGEST_FILE = 256 * 1024
 """Bytes of a file that comes with a command, and characters of one that is pasted behind it."""
 
+_MOST_DIGITS = 9
+
 
 BRIEF = (
     *("set", "saved", "unsave", "find", "page", "exclude", "unhide", "drop", "undo", "alert", "admin", "help"),
@@ -95,6 +97,14 @@ def text_of(content: bytes) -> str:
         return content.decode("utf-8-sig")
     except UnicodeDecodeError:
         raise NotFetchedError("no_text") from None
+
+
+def number_in(text: str) -> int | None:
+    """A whole number as people write it (２ is one, too) and buttons carry it; None for anything else.
+
+    One with more digits than any that the bot gives counts for none: PostgreSQL would refuse to look it up.
+    """
+    return int(text) if text.isdecimal() and len(text) <= _MOST_DIGITS else None
 
 
 def longest(text: str) -> int:

@@ -8,6 +8,7 @@ from bot.cards.latex import readable
 from bot.cards.reply import Button, File, Reply, line_of
 from bot.commands.context import Context
 from bot.commands.reading import is_paper_id, look_up
+from bot.commands.request import number_in
 from bot.papers import PaperId, find_paper_ids, is_sample
 from bot.storage import papers, saved
 
@@ -16,7 +17,6 @@ MOST_SAVED = 2_000
 _A_PAGE = 10
 _AT_ONCE = 10
 _NAME_SHOWN = 60
-_LONGEST_NUMBER = 4
 
 
 async def save(context: Context) -> Reply:
@@ -69,7 +69,8 @@ async def show_saved(context: Context) -> Reply:
         return await _exported(context, argument)
     if not argument and not context.argument:
         return await _page(context, 1)
-    return await _page(context, int(argument)) if _is_number(argument) else context.says("saved.how")
+    number = number_in(argument)
+    return await _page(context, number) if number is not None else context.says("saved.how")
 
 
 async def turn(context: Context) -> Reply:
@@ -77,7 +78,7 @@ async def turn(context: Context) -> Reply:
     number, _, owner = context.argument.partition(" ")
     if owner != context.sender.id:
         return context.says("saved.others")
-    return replace(await _page(context, int(number) if _is_number(number) else 1), in_place=True)
+    return replace(await _page(context, number_in(number) or 1), in_place=True)
 
 
 async def remove(context: Context) -> Reply:
@@ -142,7 +143,3 @@ def _whose(context: Context) -> str:
 
 def _named(context: Context) -> list[PaperId]:
     return list(dict.fromkeys(find_paper_ids(context.argument)))[:_AT_ONCE]
-
-
-def _is_number(text: str) -> bool:
-    return text.isdecimal() and len(text) <= _LONGEST_NUMBER

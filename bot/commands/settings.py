@@ -10,6 +10,7 @@ from bot.cards.reply import Button, Reply
 from bot.chats import EVERY_DAY, LARGEST_CAP, Chat, Format, Language, Paging, Preferences
 from bot.commands import links, mentioning
 from bot.commands.context import Context
+from bot.commands.request import number_in
 from bot.commands.status import paused
 from bot.commands.zones import find_zone, nearest_zone
 from bot.locales import Phrases
@@ -217,9 +218,10 @@ def _paging(preferences: Preferences, value: str) -> Preferences:
 def _cap(preferences: Preferences, value: str) -> Preferences:
     if value.lower() in ("all", "全部"):
         value = "0"
-    if not value.isdecimal() or len(value) > 4 or int(value) > LARGEST_CAP:
+    cap = number_in(value)
+    if cap is None or cap > LARGEST_CAP:
         raise BadValueError("settings.bad_cap", str(LARGEST_CAP))
-    return replace(preferences, cap=int(value))
+    return replace(preferences, cap=cap)
 
 
 def _mention(preferences: Preferences, value: str) -> Preferences:

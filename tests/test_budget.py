@@ -88,7 +88,7 @@ bursts = st.lists(
 )
 
 
-@settings(max_examples=30, deadline=None)
+@settings(max_examples=30)
 @given(bursts, st.lists(st.floats(0, 0.08), min_size=1, max_size=20))
 def test_no_load_breaks_a_limit(load: list[tuple[int, float]], delays: list[float]) -> None:
     taken = accepted(load, delays)
@@ -99,7 +99,7 @@ def test_no_load_breaks_a_limit(load: list[tuple[int, float]], delays: list[floa
         assert not CHATS[number].is_group or most_within(60, times) <= 20
 
 
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=40)
 @given(st.lists(st.floats(0, 10), min_size=1, max_size=30))
 def test_a_slow_network_brings_no_two_messages_of_a_chat_closer(delays: list[float]) -> None:
     (times,) = accepted([(3, 0)] * 70, delays).values()

@@ -162,7 +162,7 @@ def test_of_thousands_of_authors_the_first_are_named() -> None:
 TEXTS = st.text(st.one_of(st.sampled_from('{}\\$%&_#^~"@\n ,-'), st.characters()), max_size=40)
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(TEXTS, st.lists(TEXTS, min_size=1, max_size=3), TEXTS, TEXTS)
 def test_whatever_stands_in_a_paper_the_file_can_be_read(
     title: str, authors: list[str], journal: str, doi: str

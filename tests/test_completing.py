@@ -117,7 +117,7 @@ async def test_typing_makes_no_chat_known(room: Room) -> None:
         assert await chats.everyone(connection) == []
 
 
-@settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=60, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(command=st.sampled_from(COMPLETED), typed=st.text(max_size=300))
 async def test_whatever_is_typed_the_choices_fit(room: Room, command: str, typed: str) -> None:
     found = await offered(room, command, typed)

@@ -220,14 +220,14 @@ replies = st.builds(
 )
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(replies)
 def test_no_message_is_over_a_limit_and_no_card_is_lost(reply: Reply) -> None:
     shown = [each for message in messages(reply) for each in message["embeds"] if "title" in each]
     assert len(shown) == len(reply.cards)
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(long_texts)
 def test_no_text_is_lost_when_it_is_split(text: str) -> None:
     shown = "".join(message["content"] for message in messages(Reply(text)))
@@ -245,7 +245,7 @@ def test_a_list_is_one_embed_with_a_linked_title_a_line() -> None:
     assert first.endswith(f"](<{CARD.url}>)**")
 
 
-@settings(max_examples=30, deadline=None)
+@settings(max_examples=30)
 @given(st.lists(some_cards.map(lambda card: replace(card, is_line=True, title=f"€{card.title}")), max_size=60))
 def test_a_list_keeps_the_limits_and_loses_no_title(lines: list[Card]) -> None:
     shown = messages(Reply(cards=tuple(lines)))
@@ -257,7 +257,7 @@ def test_code_is_shown_in_a_block_as_it_is() -> None:
     assert message["content"] == "Paper 1\n```\n@misc{a,\n  title = {*A_b*}\n}\n```"
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(long_texts | st.text(st.sampled_from("`a\n"), max_size=50))
 def test_no_code_ends_its_block_or_goes_over_a_limit(code: str) -> None:
     for message in messages(Reply(code=code)):

@@ -459,7 +459,7 @@ async def test_whatever_stands_behind_import_never_fails_and_changes_nothing(tmp
         before = await room.chat(person), await followed(room, person)
         texts: list[str] = []
 
-        @settings(max_examples=150, deadline=None, suppress_health_check=list(HealthCheck), database=None)
+        @settings(max_examples=150, suppress_health_check=list(HealthCheck), database=None)
         @given(ANYTHING)
         def gather(text: str) -> None:
             texts.append(text)
@@ -473,7 +473,6 @@ async def test_whatever_stands_behind_import_never_fails_and_changes_nothing(tmp
 
 
 @given(ANYTHING)
-@settings(deadline=None)
 def test_any_text_is_read_or_refused_with_a_line_that_exists(text: str) -> None:
     try:
         assert isinstance(portable.read(text), Portable)

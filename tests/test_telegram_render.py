@@ -221,7 +221,7 @@ REPLIES = st.builds(
 )
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(REPLIES)
 def test_no_reply_whatever_breaks_a_limit_loses_a_card_or_mentions_anybody(reply: Reply) -> None:
     payloads = render(reply)
@@ -234,7 +234,7 @@ def test_no_reply_whatever_breaks_a_limit_loses_a_card_or_mentions_anybody(reply
     assert sum(payload.count("🧾 Extracted") for payload in payloads) == len(reply.cards)
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(CARDS)
 def test_no_card_offers_a_command_to_tap(card: Card) -> None:
     (payload,) = render(Reply(cards=(card,)))
@@ -290,7 +290,7 @@ def test_what_is_many_times_too_long_goes_in_as_many_parts() -> None:
     assert sum(text.count("😀") for text in texts) == 9_000
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(REPLIES)
 def test_whatever_is_rendered_can_go_in_parts_and_as_plain_text(reply: Reply) -> None:
     for payload in render(reply):
@@ -320,7 +320,7 @@ def test_titles_stand_below_each_other_and_tldrs_apart() -> None:
     assert "更大的块有帮助。\n\n1. Vision" in text
 
 
-@settings(max_examples=30, deadline=None)
+@settings(max_examples=30)
 @given(st.lists(CARDS.map(lambda card: replace(card, is_line=True, title=f"€{card.title}")), max_size=40))
 def test_a_list_keeps_the_limits_and_loses_no_title(lines: list[Card]) -> None:
     payloads = render(Reply(cards=tuple(lines)))
@@ -339,7 +339,7 @@ def test_code_is_shown_sign_for_sign_so_that_it_can_be_copied() -> None:
     assert seen(payload) == (f"Paper 1\n\n{CODE}", [("Pre", CODE)])
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(LONG)
 def test_whatever_is_code_keeps_the_limits_and_loses_nothing(code: str) -> None:
     parsed = [seen(payload) for payload in render(Reply(code=code))]

@@ -4,7 +4,7 @@ import re
 import unicodedata
 from collections.abc import Iterator
 from dataclasses import dataclass
-from datetime import date, datetime
+from datetime import date, datetime, timedelta
 from typing import Literal, NewType
 
 PaperId = NewType("PaperId", str)
@@ -26,6 +26,8 @@ _ID = re.compile(
 # What ids stand behind in links: arxiv.org/abs|pdf|html, alphaxiv, ar5iv, huggingface.co/papers, papers.cool, doi.org.
 _LINK = re.compile(r"(?<![\w-])(?:abs|pdf|html|format|papers|arxiv|overview|10\.48550)/", re.I)
 _LONGEST_TEXT = 20_000
+_FIRST_YEAR = 91
+_A_DAY = timedelta(days=1)
 _PAPER_LINK = re.compile(
     # People often leave out the scheme. The last one is the DOI of any arXiv paper.
     r"(?<![\w@./-])(?:https?://)?"
@@ -84,6 +86,12 @@ def _bare(found: str) -> PaperId | None:
 def is_sample(paper_id: PaperId) -> bool:
     """Whether the id belongs to the bundled sample: month 00, which arXiv can never issue."""
     return re.fullmatch(r"\d{2}00\.\d{5}", paper_id) is not None
+
+
+def month_of(paper_id: PaperId) -> date:
+    """The first day of the month in which arXiv numbered a paper, since 1991; of a sample, that of its year."""
+    year, month = divmod(int(paper_id.rpartition("/")[2][:4]), 100)
+    return date(1900 + year if year >= _FIRST_YEAR else 2000 + year, month or 1, 1)
 
 
 def abs_url(paper_id: PaperId) -> str:
@@ -148,6 +156,12 @@ class Announced:
     paper: Paper
     announce_type: AnnounceType
     day: date
+
+    @property
+    def is_late_cross_list(self) -> bool:
+        """Whether it was new in its own category long ago: by its number, in a month before the last one."""
+        last_month = (self.day.replace(day=1) - _A_DAY).replace(day=1)
+        return self.announce_type == "cross" and month_of(self.paper.id) < last_month
 
 
 @dataclass(frozen=True, slots=True)

@@ -31,6 +31,12 @@ def canonical(category: str) -> str:
     return _ALIASES.get(category, category)
 
 
+def names_of(category: str) -> tuple[str, ...]:
+    """A category's name and, where it has two, the other one."""
+    others = [other for pair in _ALIASES.items() if category in pair for other in pair if other != category]
+    return (category, *others)
+
+
 @cache
 def codes() -> dict[str, str]:
     """Every category's code by its lower-case form."""

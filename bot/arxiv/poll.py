@@ -6,14 +6,14 @@ import itertools
 import re
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
-from datetime import date, datetime, timedelta
+from datetime import UTC, date, datetime, timedelta
 from itertools import groupby
 
 import structlog
 from sqlalchemy.exc import SQLAlchemyError
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from bot.announcements import announcement_day, day_of
+from bot.announcements import ONE_DAY, announcement_day, day_of
 from bot.arxiv.batches import Batch, Judgement, after_failure, judge
 from bot.arxiv.client import Answer, ArxivClient, ArxivError, Reason, RefusedError, UnreachableError
 from bot.arxiv.feed import BrokenFeedError, FeedDocument, parse_feed
@@ -117,6 +117,7 @@ class FeedPoller:
         self.history = History(database, client, clock, settings)
         self._out_of_reach = False
         self._known: set[str] = set()
+        self._look_for_left_at = datetime.min.replace(tzinfo=UTC)
         self._read_last: dict[Group, _Reading] = {}
 
     async def tick(self, now: datetime) -> datetime | None:
@@ -157,11 +158,13 @@ class FeedPoller:
         async with self._database.read() as connection:
             categories = await self._followed(connection)
             known = await feeds.get(connection, categories)
-        if not categories <= self._known:
+        if now >= self._look_for_left_at or not categories <= self._known:
             async with self._database.write() as connection:
+                wanted = await chats.subscribed_categories(connection) | set(self._settings.default_categories)
+                await feeds.leave(connection, wanted, now - ONE_DAY)
                 await feeds.follow(connection, categories, now)
                 known = await feeds.get(connection, categories)
-            self._known |= categories
+            self._known, self._look_for_left_at = categories, now + ONE_DAY
         return known
 
     async def _followed(self, connection: AsyncConnection) -> set[str]:
@@ -310,7 +313,7 @@ def _having_read(feed: Feed, document: FeedDocument | None, now: datetime, next_
         next_poll_at=next_poll_at,
         entries=entries,
         read_at=now,
-        first_read_at=feed.first_read_at or now,
+        first_read_at=feed.first_read_at or feed.failing_since or now,
         failing_since=None,
         failures=0,
         error=None,

@@ -133,10 +133,14 @@ class Sweeper:
         category, first, last = span.category, span.first, span.last
         answers, stored = await self._answers(span, now)
         closed = last - timedelta(days=self._settings.sweep_days)
-        compared = compare(category, answers, stored, first, last, closed, now)
+        since = _followed_since(span.feed) or first
         has_answers = answers.records is not None or answers.searches is not None
-        is_done = has_answers and not any(each.day == last and each.is_awaited for each in compared.announcements)
         async with self._database.write() as connection:
+            # What somebody's digest had its feed read for meanwhile has its say.
+            chronicle = (await announcements.get(connection, [category], first))[category]
+            stored = replace(stored, announcements=chronicle)
+            compared = compare(category, answers, stored, since, first, last, closed, now)
+            is_done = has_answers and not any(each.day == last and each.is_awaited for each in compared.announcements)
             await papers.add_announced(connection, compared.missing, now)
             await announcements.put(connection, compared.announcements)
             if is_done:
@@ -199,6 +203,7 @@ class Sweeper:
                 await papers.get(connection, unlisted),
                 span.chronicle,
                 await papers.new_by_day(connection, span.category, span.first - _LONGEST_BEFORE),
+                await papers.replaced_before(connection, unlisted, span.category, span.first),
             )
 
 

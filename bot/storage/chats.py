@@ -327,6 +327,12 @@ async def followed_categories(connection: AsyncConnection) -> set[str]:
     return {category for interest in await interests(connection) for category in interest.wanted}
 
 
+async def subscribed_categories(connection: AsyncConnection) -> set[str]:
+    """Every category that some chat wants, also one that is not served for now and may come back."""
+    queries = await connection.scalars(sa.select(subscriptions.c.query).distinct())
+    return {category for query in queries for category in stored_interest(query).wanted}
+
+
 async def anyone_reads_chinese(connection: AsyncConnection) -> bool:
     """Whether some served chat has Chinese among its languages."""
     query = sa.select(sa.exists().where(is_served(), chats.c.language != "en"))

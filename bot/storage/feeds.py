@@ -57,6 +57,15 @@ async def follow(connection: AsyncConnection, categories: Iterable[str], now: da
         await connection.execute(insert(connection.dialect.name, feeds).on_conflict_do_nothing(), rows)
 
 
+async def leave(connection: AsyncConnection, wanted: Collection[str], since: datetime) -> None:
+    """Know no more of feeds that nobody wants, and that were not asked since then.
+
+    What is announced while nobody follows a category is no news to those who follow it later.
+    """
+    is_left = sa.and_(feeds.c.category.not_in(wanted), feeds.c.next_poll_at < since)
+    await connection.execute(sa.delete(feeds).where(is_left))
+
+
 async def get(connection: AsyncConnection, categories: Iterable[str]) -> list[Feed]:
     """What is known of these categories' feeds, by name."""
     return [_feed_from(row) for row in await connection.execute(_GET, {"categories": list(categories)})]

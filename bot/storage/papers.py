@@ -14,6 +14,7 @@ from bot.papers import FRESH, Announced, Paper, PaperId
 from bot.storage import replacements, words
 from bot.storage.dialect import insert
 from bot.storage.tables import listings, papers
+from bot.taxonomy import canonical
 
 _BATCH = 200
 _DOCUMENTS = 1_000
@@ -35,8 +36,8 @@ _NEW = sa.select(listings.c.day, listings.c.paper_id).where(
 async def add_announced(connection: AsyncConnection, announced: Sequence[Announced], seen_at: datetime) -> int:
     """Store an announcement's papers and list each under all its categories; how many listings were not known before.
 
-    A paper already listed keeps its day; what is cross-listed later is news only in the categories that it came to. A
-    higher version replaces the facts, a lower one does not.
+    A paper already listed keeps its day; what is cross-listed later is news only in the categories that it came to, and
+    never in its own. A higher version replaces the facts, a lower one does not.
     """
     return sum(
         [
@@ -61,6 +62,7 @@ async def _add_announced(connection: AsyncConnection, announced: Sequence[Announ
         for each in announced
         for category in each.paper.categories
         if each.announce_type not in FRESH or (each.paper.id, category) not in known
+        if not (each.is_late_cross_list and canonical(category) == canonical(each.paper.primary))
     ]
     if not rows:
         return 0
@@ -78,6 +80,21 @@ async def fresh_listings(connection: AsyncConnection, paper_ids: Sequence[PaperI
     for start in range(0, len(paper_ids), _BATCH):
         rows = await connection.execute(_LISTED, {"paper_ids": paper_ids[start : start + _BATCH]})
         found |= {(PaperId(row.paper_id), row.category): row.day for row in rows}
+    return found
+
+
+async def replaced_before(
+    connection: AsyncConnection, paper_ids: Sequence[PaperId], category: str, day: date
+) -> set[PaperId]:
+    """Those of these papers that were in a category before that day, as a replacement told."""
+    found: set[PaperId] = set()
+    for start in range(0, len(paper_ids), _BATCH):
+        query = sa.select(listings.c.paper_id).where(
+            listings.c.paper_id.in_(paper_ids[start : start + _BATCH]),
+            listings.c.category == category,
+            listings.c.day < day,
+        )
+        found |= {PaperId(row.paper_id) for row in await connection.execute(query)}
     return found
 
 

@@ -328,8 +328,15 @@ async def a_world(folder: Path) -> AsyncIterator[World]:
         assert [*arxiv.violations, *telegram.violations, *discord.violations] == []
 
 
-@pytest.mark.parametrize("platform", PLATFORMS)
-@pytest.mark.parametrize("language", ["en", pytest.param("zh", marks=pytest.mark.thorough)])
+@pytest.mark.parametrize(
+    ("language", "platform"),
+    [
+        ("en", "telegram"),
+        ("en", "discord"),
+        pytest.param("en", "web", marks=pytest.mark.thorough),
+        *(pytest.param("zh", platform, marks=pytest.mark.thorough) for platform in PLATFORMS),
+    ],
+)
 async def test_everybody_is_answered_in_their_language(tmp_path: Path, platform: str, language: CatalogueName) -> None:
     async with a_world(tmp_path) as world:
         at_once = asyncio.Semaphore(32)

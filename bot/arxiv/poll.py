@@ -15,7 +15,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from bot.announcements import ONE_DAY, announcement_day, day_of
 from bot.arxiv.batches import Batch, Judgement, after_failure, judge
-from bot.arxiv.client import Answer, ArxivClient, ArxivError, Reason, RefusedError, UnreachableError
+from bot.arxiv.client import ArxivClient, ArxivError, Reason, RefusedError, UnreachableError
 from bot.arxiv.feed import BrokenFeedError, FeedDocument, parse_feed
 from bot.arxiv.history import History
 from bot.arxiv.schedule import next_poll_at
@@ -193,14 +193,17 @@ class FeedPoller:
         """
         group = tuple(feed.category for feed in known)
         categories, last = "+".join(group), self._read_last.get(group)
-        if last is not None and last.day != announcement_day(day_of(self._clock.now())):
+        today = announcement_day(day_of(self._clock.now()))
+        if last is not None and last.day != today:
             last = None  # on another day the same document says something else: that it is stale
         try:
             answer = await self._client.get(f"{self._settings.feed_url}/{categories}", etag=last.etag if last else None)
-            document = await self._read(answer, last)
+            reading = _Reading(answer.etag, await asyncio.to_thread(_checksum, answer.body), today)
+            is_known = answer.unchanged or (last is not None and reading.checksum == last.checksum)
+            document = None if is_known else await asyncio.to_thread(parse_feed, answer.body)
             if document is not None and document.entries >= LIMIT and len(group) > 1:
                 return await self._halves(known)
-            return await self._succeeded(known, answer, document)
+            return await self._succeeded(known, reading, document)
         except RefusedError as error:
             if len(group) > 1:
                 return await self._halves(known)
@@ -218,13 +221,8 @@ class FeedPoller:
         middle = len(known) // 2
         return [*await self.poll(known[:middle]), *await self.poll(known[middle:])]
 
-    async def _read(self, answer: Answer, last: _Reading | None) -> FeedDocument | None:
-        """The document, or None where it is the one that was read last time."""
-        if answer.unchanged or (last is not None and _checksum(answer.body) == last.checksum):
-            return None
-        return await asyncio.to_thread(parse_feed, answer.body)
-
-    async def _succeeded(self, known: Sequence[Feed], answer: Answer, document: FeedDocument | None) -> list[Feed]:
+    async def _succeeded(self, known: Sequence[Feed], reading: _Reading, document: FeedDocument | None) -> list[Feed]:
+        """Keep what a document brings; there is none where it is the one that was read last time."""
         now = self._clock.now()
         group, today = tuple(feed.category for feed in known), announcement_day(day_of(now))
         fresh = [each.paper.id for each in document.announced if each.announce_type in FRESH] if document else []
@@ -242,7 +240,7 @@ class FeedPoller:
             await announcements.put(connection, itertools.chain.from_iterable(judgement.changed.values()))
             await feeds.put(connection, read)
         if document is not None:
-            self._remember(group, answer, document, today)
+            self._remember(group, reading, document)
             self._tell(document, judgement.batches, new)
         if self._out_of_reach:
             self._out_of_reach = False
@@ -265,11 +263,11 @@ class FeedPoller:
         if document.entries >= LIMIT:
             log.warning("feed.cut", categories=categories, entries=document.entries)
 
-    def _remember(self, group: Group, answer: Answer, document: FeedDocument, today: date) -> None:
+    def _remember(self, group: Group, reading: _Reading, document: FeedDocument) -> None:
         """That this was read; but with entries that make no sense it is read again: they may be mended, or we."""
         self._forget(group)
         if not document.unreadable:
-            self._read_last[group] = _Reading(answer.etag, _checksum(answer.body), today)
+            self._read_last[group] = reading
 
     def _forget(self, categories: Collection[str]) -> None:
         self._read_last = {known: last for known, last in self._read_last.items() if set(known).isdisjoint(categories)}

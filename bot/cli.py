@@ -100,8 +100,10 @@ def migrate(
     config: ConfigOption = None,
 ) -> None:
     """Bring the database's schema up to date (`run` does so by itself), or move to PostgreSQL."""
+    from bot import database_desk
+
     settings = _settings(config)
-    _finish(_migrate(settings) if to is None else _transfer(settings, to))
+    _finish(_print_text(database_desk.migrate(settings) if to is None else database_desk.copy_to(settings, to)))
 
 
 @app.command()
@@ -111,7 +113,9 @@ def backup(
     config: ConfigOption = None,
 ) -> None:
     """Copy the SQLite database, also while Paperwire runs. Put in service, the copy asks before it sends anything."""
-    _finish(_back_up(_settings(config), file, replace=force))
+    from bot.database_desk import copy_to_file
+
+    _finish(_print_text(copy_to_file(_settings(config), file, replace=force)))
 
 
 @app.command()
@@ -254,51 +258,6 @@ def _finish(work: Coroutine[Any, Any, None]) -> None:
 
 async def _print_text(work: Coroutine[Any, Any, str]) -> None:
     typer.echo(await work)
-
-
-async def _migrate(settings: "Settings") -> None:
-    from bot.storage.database import open_database
-
-    await (await open_database(settings.database.url)).close()
-    typer.echo("The database is up to date.")
-
-
-async def _transfer(settings: "Settings", target: str) -> None:
-    from rich.console import Console
-    from rich.progress import BarColumn, MofNCompleteColumn, Progress, TaskID, TextColumn
-
-    from bot.clock import WallClock
-    from bot.storage.transfer import transfer
-
-    tasks: dict[str, TaskID] = {}
-    columns = (TextColumn("{task.description:<14}"), BarColumn(), MofNCompleteColumn())
-    progress = Progress(*columns, console=Console(stderr=True))
-
-    def show(table: str, over: int, total: int) -> None:
-        progress.start()
-        if table not in tasks:
-            tasks[table] = progress.add_task(table, total=total)
-        progress.update(tasks[table], completed=over)
-
-    try:
-        rows = await transfer(settings.database.url, target, WallClock().now(), show)
-    finally:
-        if tasks:
-            progress.stop()
-    typer.echo(
-        f"Copied {rows} rows in {len(tasks)} tables, and compared each table's rows. What is next:\n"
-        "1. Set [database] url (or PAPERWIRE_DATABASE__URL) to the URL that you gave as --to.\n"
-        "2. Look at it with `paperwire doctor`, and start with `paperwire run`.\n"
-        "3. Keep the old file until you are content. Started again, it asks before it sends anything."
-    )
-
-
-async def _back_up(settings: "Settings", file: Path, *, replace: bool) -> None:
-    from bot.clock import WallClock
-    from bot.storage.backup import back_up
-
-    size = back_up(settings.database.url, file, WallClock().now(), replace=replace)
-    typer.echo(f"{file} is a complete copy, checked, of {size / 1024**2:.1f} MB.")
 
 
 async def _tell_restored(settings: "Settings") -> None:

@@ -18,7 +18,6 @@ Verdict = Literal["fresh", "stale", "empty"]
 Listed = Mapping[tuple[PaperId, str], date]
 """On which day a paper was new or cross-listed in a category."""
 
-
 _ENOUGH = 3
 """Papers that tell of what age a list is."""
 

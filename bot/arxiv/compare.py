@@ -68,6 +68,19 @@ class Stored:
 
 
 @dataclass(frozen=True, slots=True)
+class Days:
+    """The announcement days that are compared, from `first` to `last`.
+
+    Those up to `closed` will not be looked at again; the category was followed from `followed_since` on.
+    """
+
+    followed_since: date
+    first: date
+    last: date
+    closed: date
+
+
+@dataclass(frozen=True, slots=True)
 class Comparison:
     """What is missing, and what is new about the announcements."""
 
@@ -75,21 +88,16 @@ class Comparison:
     announcements: tuple[Announcement, ...]
 
 
-def compare(
-    category: str, answers: Answers, stored: Stored, since: date, first: date, last: date, closed: date, now: datetime
-) -> Comparison:
-    """Compare the announcement days from `first` to `last`. Those up to `closed` will not be looked at again.
-
-    `since`: the day from which on the category was followed.
-    """
-    found = _found(category, answers, stored, since, first, last)
+def compare(category: str, answers: Answers, stored: Stored, days: Days, now: datetime) -> Comparison:
+    """Compare what was announced on these days; some ms where that is much."""
+    found = _found(category, answers, stored, days)
     missing = tuple(each for each in found if (each.paper.id, category) not in stored.listed)
     known = {each.day: each for each in stored.announcements}
     changed = []
-    for day in announcement_days(first, last):
+    for day in announcement_days(days.first, days.last):
         before = known.get(day, Announcement(category, day, since=midnight_of(day)))
-        after = _judged(before, category, found, missing, answers, is_over=day < last, now=now)
-        if after.is_awaited and day <= closed:
+        after = _judged(before, category, found, missing, answers, is_over=day < days.last, now=now)
+        if after.is_awaited and day <= days.closed:
             after = after.becomes("broken", now, "untold")
         if after != before or day not in known:
             changed.append(after)
@@ -106,10 +114,10 @@ def holes(answers: Answers, stored: Stored, days: Collection[date]) -> set[date]
     return {day for day in days if day not in accounted or not there.issuperset(stored.new.get(day, ()))}
 
 
-def _found(category: str, answers: Answers, stored: Stored, since: date, first: date, last: date) -> list[Announced]:
+def _found(category: str, answers: Answers, stored: Stored, days: Days) -> list[Announced]:
     """What these sources say was announced in that time. How a paper was announced, the listing knows best."""
     come = {each.day for each in stored.announcements if each.size}
-    missed = set(announcement_days(first, last)) - come
+    missed = set(announcement_days(days.first, days.last)) - come
     numbers = {day: (min(ids), max(ids)) for day, ids in stored.new.items()}
     known_in = _known_in(stored)
     found: dict[PaperId, Announced] = {}
@@ -119,19 +127,19 @@ def _found(category: str, answers: Answers, stored: Stored, since: date, first: 
         kind: AnnounceType = "new" if canonical(each.paper.primary) == canonical(category) else "cross"
         if listed_on := stored.listed.get((paper_id, category)):
             day = listed_on
-        elif kind == "cross" and canonical(category) not in known_in.get(paper_id, {canonical(category)}):
+        elif kind == "cross" and paper_id in known_in and canonical(category) not in known_in[paper_id]:
             # We have it from other categories; its record changed when it was cross-listed to this one.
-            kind, day = "cross", announcement_day(each.changed_on or last)
+            day = announcement_day(each.changed_on or days.last)
         else:
             day = _day_of(each, numbers, missed)
-            if since < day < first:
+            if days.followed_since < day < days.first:
                 # It came in when the category was followed, and was never listed: it was held until now.
-                day = max(first, min(announcement_day(each.changed_on or first), last))
-        if first <= day <= last:
+                day = max(days.first, min(announcement_day(each.changed_on or days.first), days.last))
+        if days.first <= day <= days.last:
             found[paper_id] = Announced(each.paper, kind, day)
     for entry in answers.listed:
         is_repeated = stored.listed.get((entry.paper.id, category), entry.day) != entry.day
-        if first <= entry.day <= last and not is_repeated:
+        if days.first <= entry.day <= days.last and not is_repeated:
             paper = found[entry.paper.id].paper if entry.paper.id in found else entry.paper
             found[paper.id] = replace(entry, paper=paper)
     return list(found.values())

@@ -177,7 +177,7 @@ def _is_empty(version: Element) -> bool:
 def _authors(line: str) -> tuple[str, ...]:
     r"""The names of a line such as `A. One (1), B. Two and Ren\'e Three ((1) Paris)`, affiliations dropped."""
     names = line[:LONGEST]
-    for _ in range(_DEEPEST if "(" in names else 0):
+    for _ in range(_DEEPEST):
         names = re.sub(r"\s*\([^()]*\)", "", names)
     parts = _BETWEEN_AUTHORS.split(_SUFFIX.sub("", names))
     return tuple(readable(name) for part in parts if (name := part.strip()))

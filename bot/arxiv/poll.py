@@ -118,6 +118,7 @@ class FeedPoller:
         self._out_of_reach = False
         self._known: set[str] = set()
         self._look_for_left_at = datetime.min.replace(tzinfo=UTC)
+        """When it is looked for feeds that nobody wants any more."""
         self._read_last: dict[Group, _Reading] = {}
 
     async def tick(self, now: datetime) -> datetime | None:

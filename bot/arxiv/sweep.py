@@ -13,7 +13,7 @@ import structlog
 from bot.announcements import ARXIV_ZONE, ONE_DAY, Announcement, announcement_day, announcement_days, day_of
 from bot.arxiv.api import submitted_between
 from bot.arxiv.client import ArxivClient, ArxivError
-from bot.arxiv.compare import Answers, Stored, compare, holes
+from bot.arxiv.compare import Answers, Days, Stored, compare, holes
 from bot.arxiv.listing import ListingPage, fetch_listing
 from bot.arxiv.oai import list_records
 from bot.arxiv.schedule import last_swept_day, sweep_again_at, sweep_at
@@ -133,13 +133,13 @@ class Sweeper:
         category, first, last = span.category, span.first, span.last
         answers, stored = await self._answers(span, now)
         closed = last - timedelta(days=self._settings.sweep_days)
-        since = _followed_since(span.feed) or first
+        days = Days(_followed_since(span.feed) or first, first, last, closed)
         has_answers = answers.records is not None or answers.searches is not None
         async with self._database.write() as connection:
             # What somebody's digest had its feed read for meanwhile has its say.
             chronicle = (await announcements.get(connection, [category], first))[category]
             stored = replace(stored, announcements=chronicle)
-            compared = compare(category, answers, stored, since, first, last, closed, now)
+            compared = compare(category, answers, stored, days, now)
             is_done = has_answers and not any(each.day == last and each.is_awaited for each in compared.announcements)
             await papers.add_announced(connection, compared.missing, now)
             await announcements.put(connection, compared.announcements)

@@ -13,7 +13,6 @@ from bot.storage import broadcasts
 TIME_TO_CONFIRM = timedelta(hours=1)
 """For so long a preview waits for its Send."""
 
-
 log = structlog.get_logger(__name__)
 
 

@@ -11,10 +11,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from bot.chats import Access, Chat, PlatformName, Preferences, Quota, Subscription, next_digest_at
 from bot.interests import Interest, stored_interest
 from bot.storage.dialect import insert
-from bot.storage.tables import (
-    chats,
-    subscriptions,
-)
+from bot.storage.tables import chats, subscriptions
 
 _NO_ALERT = {"alert_at": None, "alert_from": None}
 """Whatever keeps a chat from being written to for a while leaves what would have come at once to its next digest."""

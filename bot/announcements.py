@@ -89,6 +89,11 @@ class Announcement:
         known = replace(self, counts=Counter(self.counts) + Counter(counts), filled=self.filled + sum(counts.values()))
         return known if self.state == "fresh" else known.becomes("late", at)
 
+    def left_with(self, counts: Mapping[AnnounceType, int], at: datetime) -> "Announcement":
+        """Others of what it had turned out to be an earlier one's. Where that was all, the feed repeated that one."""
+        left = replace(self, counts=counts)
+        return left if left.size else left.becomes("stale", at)
+
 
 def day_of(at: datetime) -> date:
     """The day in US/Eastern at an instant."""

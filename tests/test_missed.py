@@ -69,6 +69,11 @@ class World:
             known = await announcements.get(connection, [category], day)
         return next(each.state for each in known[category] if each.day == day)
 
+    async def sizes(self, category: str, since: date) -> dict[date, int]:
+        async with self.database.read() as connection:
+            known = await announcements.get(connection, [category], since)
+        return {each.day: each.size for each in known[category]}
+
 
 @pytest.fixture
 def clock() -> HandClock:
@@ -278,3 +283,55 @@ async def test_a_cross_list_is_found_under_the_second_name_of_a_category(world: 
 )
 def test_a_papers_number_tells_its_month(paper_id: str, month: date) -> None:
     assert month_of(PaperId(paper_id)) == month
+
+
+@pytest.mark.parametrize("is_cross", [False, True], ids=["new papers", "a cross-list of an old paper too"])
+async def test_yesterdays_papers_that_a_stale_feed_brings_first_get_their_own_day(world: World, is_cross: bool) -> None:
+    """The process was down on Tuesday, and on Wednesday the feed has Tuesday's papers under Wednesday's date."""
+    world.start("cs.CL")
+    world.feed("cs.CL", at(MON, 0, 0, 5), paper(1))
+    await world.run(at(MON, 23))
+    of_tue = [paper(number, submitted=at(MON, 10)) for number in (11, 12)]
+    if is_cross:
+        of_tue.append(
+            paper(7, "cs.CV", "cs.CL", announce_type="cross", month="2501", submitted=at(date(2025, 1, 7), 10))
+        )
+    of_wed = [paper(number, submitted=at(TUE, 10)) for number in (21, 22)]
+    for day, entries in ((TUE, of_tue), (WED, of_wed)):
+        for each in entries:
+            world.arxiv.add_paper(each, evening_before(day))
+    world.feed("cs.CL", at(WED, 0, 0, 5), *of_tue)
+    world.clock.set(at(WED, 2))
+    await world.run(at(WED, 3))
+    assert await world.state("cs.CL", WED) == "stale"
+    await world.run(at(WED, 12))
+    days = await world.listed("cs.CL")
+    assert {number: days[number] for number in days if number != "2603.00001"} == {
+        **{each.id: TUE for each in of_tue},
+        **{each.id: WED for each in of_wed},
+    }
+    assert await world.sizes("cs.CL", TUE) == {TUE: len(of_tue), WED: len(of_wed)}
+    assert (await world.state("cs.CL", TUE), await world.state("cs.CL", WED)) == ("late", "late")
+
+
+async def test_what_a_feed_brings_on_its_day_keeps_it_whatever_else_came_with_it(world: World) -> None:
+    """The stale feed's papers are moved to Tuesday; those that the same feed brought later on Wednesday stay."""
+    world.start("cs.CL")
+    world.feed("cs.CL", at(MON, 0, 0, 5), paper(1))
+    await world.run(at(MON, 23))
+    of_tue = [paper(number, submitted=at(MON, 10)) for number in (11, 12)]
+    of_wed = [paper(number, submitted=at(TUE, 10)) for number in (21, 22, 23)]
+    for each in of_tue:
+        world.arxiv.add_paper(each, evening_before(TUE))
+    for each in of_wed:
+        world.arxiv.add_paper(each, evening_before(WED))
+    world.feed("cs.CL", at(WED, 0, 0, 5), *of_tue)
+    world.clock.set(at(WED, 2))
+    await world.poller.refresh(["cs.CL"])
+    world.feed("cs.CL", at(WED, 2, 30), *of_wed)
+    world.clock.set(at(WED, 3))
+    await world.poller.refresh(["cs.CL"])
+    assert await world.state("cs.CL", WED) == "fresh"
+    await world.run(at(WED, 12))
+    assert await world.sizes("cs.CL", TUE) == {TUE: 2, WED: 3}
+    assert (await world.state("cs.CL", TUE), await world.state("cs.CL", WED)) == ("late", "fresh")

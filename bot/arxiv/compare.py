@@ -82,26 +82,33 @@ class Days:
 
 @dataclass(frozen=True, slots=True)
 class Comparison:
-    """What is missing, and what is new about the announcements."""
+    """What is missing, what is listed under a later day than its own, and what is new about the announcements."""
 
     missing: tuple[Announced, ...]
+    misdated: tuple[Announced, ...]
     announcements: tuple[Announcement, ...]
 
 
 def compare(category: str, answers: Answers, stored: Stored, days: Days, now: datetime) -> Comparison:
     """Compare what was announced on these days; some ms where that is much."""
     found = _found(category, answers, stored, days)
+    listed_on = {each.paper.id: stored.listed.get((each.paper.id, category), each.day) for each in found}
     missing = tuple(each for each in found if (each.paper.id, category) not in stored.listed)
+    misdated = tuple(each for each in found if listed_on[each.paper.id] != each.day)
     known = {each.day: each for each in stored.announcements}
-    changed = []
+    changed: dict[date, Announcement] = {}
+    for day in {listed_on[each.paper.id] for each in misdated} & known.keys():
+        lost = Counter(kind_in(each, category) for each in misdated if listed_on[each.paper.id] == day)
+        there = Counter(kind_in(each, category) for each in found if each.day == day)
+        known[day] = changed[day] = known[day].left_with(Counter(known[day].counts) - lost | there, now)
     for day in announcement_days(days.first, days.last):
         before = known.get(day, Announcement(category, day, since=midnight_of(day)))
         after = _judged(before, category, found, missing, answers, is_over=day < days.last, now=now)
         if after.is_awaited and day <= days.closed:
             after = after.becomes("broken", now, "untold")
         if after != before or day not in known:
-            changed.append(after)
-    return Comparison(missing, tuple(changed))
+            changed[day] = after
+    return Comparison(missing, misdated, tuple(changed.values()))
 
 
 def holes(answers: Answers, stored: Stored, days: Collection[date]) -> set[date]:
@@ -126,7 +133,10 @@ def _found(category: str, answers: Answers, stored: Stored, days: Days) -> list[
             continue
         kind: AnnounceType = "new" if canonical(each.paper.primary) == canonical(category) else "cross"
         if listed_on := stored.listed.get((paper_id, category)):
-            day = listed_on
+            known_by = announcement_day(each.changed_on or listed_on)
+            # Of a record that is older than its listing: a stale document brought it, of a day that was never read.
+            is_misdated = known_by < listed_on and known_by in missed and first_day_for(each.submitted_at) <= known_by
+            day = known_by if is_misdated else listed_on
         elif kind == "cross" and paper_id in known_in and canonical(category) not in known_in[paper_id]:
             # We have it from other categories; its record changed when it was cross-listed to this one.
             day = announcement_day(each.changed_on or days.last)
@@ -135,7 +145,7 @@ def _found(category: str, answers: Answers, stored: Stored, days: Days) -> list[
             if days.followed_since < day < days.first:
                 # It came in when the category was followed, and was never listed: it was held until now.
                 day = max(days.first, min(announcement_day(each.changed_on or days.first), days.last))
-        if days.first <= day <= days.last:
+        if listed_on or days.first <= day <= days.last:
             found[paper_id] = Announced(each.paper, kind, day)
     for entry in answers.listed:
         is_repeated = stored.listed.get((entry.paper.id, category), entry.day) != entry.day

@@ -142,6 +142,7 @@ class Sweeper:
             compared = compare(category, answers, stored, days, now)
             is_done = has_answers and not any(each.day == last and each.is_awaited for each in compared.announcements)
             await papers.add_announced(connection, compared.missing, now)
+            await papers.redate(connection, category, compared.misdated)
             await announcements.put(connection, compared.announcements)
             if is_done:
                 await feeds.swept(connection, [category], last)

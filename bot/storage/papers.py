@@ -83,6 +83,22 @@ async def fresh_listings(connection: AsyncConnection, paper_ids: Sequence[PaperI
     return found
 
 
+async def redate(connection: AsyncConnection, category: str, announced: Sequence[Announced]) -> None:
+    """List these papers, which are listed in a category already, under their own announcement day instead."""
+    for day in {each.day for each in announced}:
+        paper_ids = [each.paper.id for each in announced if each.day == day]
+        for start in range(0, len(paper_ids), _BATCH):
+            await connection.execute(
+                sa.update(listings)
+                .where(
+                    listings.c.paper_id.in_(paper_ids[start : start + _BATCH]),
+                    listings.c.category == category,
+                    listings.c.announce_type.in_(FRESH),
+                )
+                .values(day=day)
+            )
+
+
 async def replaced_before(
     connection: AsyncConnection, paper_ids: Sequence[PaperId], category: str, day: date
 ) -> set[PaperId]:

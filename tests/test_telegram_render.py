@@ -116,7 +116,16 @@ def test_marks_that_turn_the_writing_around_are_taken_out() -> None:
 
 
 @pytest.mark.parametrize(
-    "text", ["@everyone @durov", "#ad and #中文", "/start now (/stop)", "cs.AI or math.AG", "costs $TON", "hi,@durov"]
+    "text",
+    [
+        "@everyone @durov",
+        "#ad and #中文",
+        "/start now (/stop)",
+        "cs.AI or math.AG",
+        "costs $TON",
+        "hi,@durov",
+        pytest.param("#\U00013441", id="a letter of Unicode 15"),
+    ],
 )
 def test_a_papers_text_mentions_nobody_and_links_nowhere(text: str) -> None:
     (payload,) = render(Reply(cards=(replace(CARD, title=text, tldrs=(text,), comment=text),)))

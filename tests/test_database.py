@@ -37,6 +37,14 @@ async def test_a_new_database_has_every_table_and_the_promised_settings(database
     assert pragmas == ["wal", 2, 1]
 
 
+def test_the_last_migrations_number_is_the_schemas_version() -> None:
+    from alembic.script import ScriptDirectory
+
+    from bot.storage.database import _alembic, _head
+
+    assert ScriptDirectory.from_config(_alembic()).get_current_head() == _head()
+
+
 async def test_the_migrations_make_the_schema_that_the_code_expects(any_database: Database) -> None:
     from alembic.autogenerate import compare_metadata
     from alembic.runtime.migration import MigrationContext

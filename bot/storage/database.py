@@ -6,20 +6,19 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager, closing, nullcontext
 from functools import cache
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import sqlalchemy as sa
-from alembic import command
-from alembic.config import Config
-from alembic.runtime.migration import MigrationContext
-from alembic.script import ScriptDirectory
-from alembic.util.exc import CommandError
 from filelock import FileLock, Timeout
 from sqlalchemy.exc import DBAPIError
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, create_async_engine
 
 from bot.errors import PaperwireError
 
+if TYPE_CHECKING:
+    from alembic.config import Config
+
+_MIGRATIONS = Path(__file__).parent / "migrations"
 _BUSY_SECONDS = 10
 _CONNECTIONS = 10
 """That a process keeps open to PostgreSQL; as many again for a rush."""
@@ -239,12 +238,6 @@ def _begin(connection: sa.Connection) -> None:
     connection.exec_driver_sql("BEGIN IMMEDIATE" if writes else "BEGIN")
 
 
-def _alembic() -> Config:
-    config = Config()
-    config.set_main_option("script_location", str(Path(__file__).parent / "migrations"))
-    return config
-
-
 def _migrate(url: sa.URL) -> None:
     try:
         if url.get_backend_name() == "sqlite" and (file := Path(url.database or "")).exists():
@@ -252,23 +245,40 @@ def _migrate(url: sa.URL) -> None:
         driver = "sqlite" if url.get_backend_name() == "sqlite" else "postgresql+psycopg"
         engine = sa.create_engine(url.set(drivername=driver), poolclass=sa.NullPool)
         with engine.connect() as connection:
-            if MigrationContext.configure(connection).get_current_revision() == _head():
+            if _version(connection) == _head():
                 return
             connection.rollback()
             if engine.dialect.name == "postgresql":
                 # Of several processes that start at once one migrates, and the others wait for it.
                 connection.execute(sa.text(f"SELECT pg_advisory_lock({_MIGRATING})"))
                 connection.commit()
-            config = _alembic()
-            config.attributes["connection"] = connection
-            command.upgrade(config, "head")
-            connection.commit()
-    except CommandError:
-        raise DatabaseError(_newer(_place(url))) from None
+            _upgrade(connection)
     except sa.exc.DBAPIError as error:
         raise DatabaseError(explain(error.orig or error, _place(url))) from error
     except sqlite3.DatabaseError as error:
         raise DatabaseError(explain(error, _place(url))) from error
+
+
+def _upgrade(connection: sa.Connection) -> None:
+    # Seldom needed, and long to import.
+    from alembic import command
+    from alembic.util.exc import CommandError
+
+    config = _alembic()
+    config.attributes["connection"] = connection
+    try:
+        command.upgrade(config, "head")
+    except CommandError:
+        raise DatabaseError(_newer(_place(connection.engine.url))) from None
+    connection.commit()
+
+
+def _alembic() -> "Config":
+    from alembic.config import Config
+
+    config = Config()
+    config.set_main_option("script_location", str(_MIGRATIONS))
+    return config
 
 
 def _refuse_other_programs(file: Path) -> None:
@@ -283,14 +293,20 @@ def _newer(place: str) -> str:
 
 
 @cache
-def _head() -> str | None:
-    """The schema's version that this Paperwire has; to know it every migration has to be read."""
-    return ScriptDirectory.from_config(_alembic()).get_current_head()
+def _head() -> str:
+    """The schema's version that this Paperwire has: the number of its last migration."""
+    return max(file.name[:4] for file in (_MIGRATIONS / "versions").glob("[0-9]*.py"))
+
+
+def _version(connection: sa.Connection) -> str | None:
+    """The schema's version that a database has; None where it has no tables of ours."""
+    if not sa.inspect(connection).has_table("alembic_version"):
+        return None
+    return str(connection.execute(sa.text("SELECT version_num FROM alembic_version")).scalar_one())
 
 
 def _refuse_other_versions(connection: sa.Connection, url: sa.URL) -> None:
-    head = _head()
-    current = MigrationContext.configure(connection).get_current_revision()
+    head, current = _head(), _version(connection)
     if current != head:
         raise DatabaseError(
             f"The database {_place(url)} has schema {current or 'none'}, this Paperwire has {head}. "

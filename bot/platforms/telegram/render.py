@@ -28,7 +28,8 @@ _GAP = "\n\n"
 
 _TAG = re.compile(r"<[^>]*>")
 _OPENING_TAG = re.compile(r"<[a-z]")
-# Telegram links @names, #hashtags, $STOCKS, and takes `cs.AI` for a site in Anguilla. It knows newer letters than Python.
+# Telegram links @names, #hashtags, $STOCKS, and takes `cs.AI` for a site in Anguilla. It knows letters that Python does
+# not know yet.
 _LINKING = re.compile(r"(?<![A-Za-z0-9_])[@#$](?=\w|[^\x00-\x7f])|(?<=[a-z])\.(?=[A-Z]{2}\b)")
 _COMMAND = re.compile(r"(?<![\w/<>])/(?=\w)")
 

@@ -8,6 +8,7 @@ from pathlib import Path
 
 import httpx
 import pytest
+import pytest_asyncio
 from playwright.async_api import Browser, Page, async_playwright, expect
 
 from bot.cards.reply import Button, Reply
@@ -21,6 +22,7 @@ SCREENS = {"telephone": (390, 844), "desk": (1280, 800)}
 
 pytestmark = [
     pytest.mark.browser,
+    pytest.mark.asyncio(loop_scope="module"),  # one browser for all of them
     pytest.mark.skipif(CHROMIUM is None and "CI" not in os.environ, reason="no Chromium on this machine"),
 ]
 
@@ -48,7 +50,7 @@ async def answer(incoming: Incoming) -> Reply | None:
     return None
 
 
-@pytest.fixture
+@pytest_asyncio.fixture(scope="module", loop_scope="module")
 async def browser() -> AsyncIterator[Browser]:
     assert CHROMIUM, "CI has to have a Chromium"
     async with async_playwright() as playwright:
@@ -57,18 +59,18 @@ async def browser() -> AsyncIterator[Browser]:
         await browser.close()
 
 
-@pytest.fixture
+@pytest_asyncio.fixture(loop_scope="module")
 async def world(tmp_path: Path) -> AsyncIterator[World]:
     async with running(tmp_path, answer, status="arXiv cannot be reached; next try at 05:40 UTC") as world:
         yield world
 
 
-@pytest.fixture(params=SCREENS)
+@pytest_asyncio.fixture(params=SCREENS, loop_scope="module")
 async def page(request: pytest.FixtureRequest, browser: Browser, world: World) -> AsyncIterator[Page]:
     """The first page on a screen; whatever a page complains of fails the test."""
     width, height = SCREENS[request.param]
     complaints: list[str] = []
-    page = await browser.new_page(viewport={"width": width, "height": height})
+    page = await browser.new_page(viewport={"width": width, "height": height})  # with a context of its own
     page.on("pageerror", lambda error: complaints.append(str(error)))
     page.on("console", lambda said: complaints.append(said.text) if "Security Policy" in said.text else None)
     await page.goto(world.server.address)

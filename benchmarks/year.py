@@ -20,7 +20,6 @@ from dataclasses import dataclass
 from datetime import UTC, date, datetime, time, timedelta
 from multiprocessing import get_context
 from pathlib import Path
-from shutil import disk_usage
 from time import perf_counter
 
 import structlog
@@ -38,7 +37,7 @@ from bot.papers import Paper, PaperId
 from bot.storage import digests, papers
 from bot.storage.database import Database, open_database
 from bot.summary import Provenance, Summary
-from tests.builders import HandClock, a_chat
+from tests.builders import HandClock, a_chat, in_memory
 from tests.servers.arxiv import ArxivStub
 from tests.year import CATEGORIES, DAYS, FIRST_DAY, Year
 
@@ -98,14 +97,8 @@ def live(seed: int, first: date, end: date) -> Outcome:
         # The event loop and SQLite's thread take turns anyway, and do so faster on one core.
         cores = sorted(os.sched_getaffinity(0))
         os.sched_setaffinity(0, {cores[(end == END) % len(cores)]})
-    with tempfile.TemporaryDirectory(prefix="paperwire-year-", dir=_in_memory()) as folder:
+    with tempfile.TemporaryDirectory(prefix="paperwire-year-", dir=in_memory(ENOUGH)) as folder:
         return asyncio.run(_live(Year(seed), first, end, Path(folder)))
-
-
-def _in_memory() -> str | None:
-    """Where files are not written to a disk, if there is such a place: how long that takes is of no interest here."""
-    memory = Path("/dev/shm")  # noqa: S108 -- a folder of our own is made in it
-    return str(memory) if memory.is_dir() and disk_usage(memory).free > ENOUGH else None
 
 
 async def _live(year: Year, first: date, end: date, folder: Path) -> Outcome:

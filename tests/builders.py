@@ -7,6 +7,7 @@ from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, date, datetime, timedelta
 from functools import cache
 from pathlib import Path
+from shutil import disk_usage
 from typing import Any
 
 from bot.chats import Chat, PlatformName, Preferences
@@ -83,6 +84,12 @@ def _with_our_tables() -> bytes:
 
 async def _make(file: Path) -> None:
     await (await open_database(f"sqlite:///{file}")).close()
+
+
+def in_memory(room: int) -> str | None:
+    """Where files are not written to a disk, if there is such a place with so many bytes of room."""
+    memory = Path("/dev/shm")
+    return str(memory) if memory.is_dir() and disk_usage(memory).free > room else None
 
 
 async def a_database(folder: Path, name: str = "paperwire.db") -> Database:

@@ -18,13 +18,17 @@ from hypothesis import settings
 from bot.arxiv.client import ArxivClient
 from bot.metrics import Metrics
 from bot.storage.database import Database, open_database
-from tests.builders import HandClock, a_database
+from tests.builders import HandClock, a_database, in_memory
 from tests.room import Room, a_room
 from tests.servers.arxiv import ArxivStub
 
 # How long an example takes says more of the machine than of the code. What CI changes of Hypothesis stays.
 settings.register_profile("paperwire", settings(), deadline=None)
 settings.load_profile("paperwire")
+
+# Without the disk's part: a database that means what it says waits for the disk at every commit.
+if memory := in_memory(2**30):
+    os.environ.setdefault("PYTEST_DEBUG_TEMPROOT", memory)
 
 SHARED = Path(__file__).parents[2] / "shared" / "data"
 

@@ -111,14 +111,19 @@ def compare(category: str, answers: Answers, stored: Stored, days: Days, now: da
     return Comparison(missing, misdated, tuple(changed.values()))
 
 
-def holes(answers: Answers, stored: Stored, days: Collection[date]) -> set[date]:
+def holes(
+    records: Iterable[Submission] | None,
+    announcements: Iterable[Announcement],
+    new: Mapping[date, Collection[PaperId]],
+    days: Collection[date],
+) -> set[date]:
     """Of which of these days OAI-PMH cannot be trusted: it lacks papers that were new then, or has none at all."""
-    if answers.records is None:
+    if records is None:
         return set(days)
-    there = {each.paper.id for each in answers.records}
-    accounted = {first_day_for(each.submitted_at) for each in answers.records} | stored.new.keys()
-    accounted |= {each.day for each in stored.announcements if each.state == "quiet" or each.size}
-    return {day for day in days if day not in accounted or not there.issuperset(stored.new.get(day, ()))}
+    first_days = {each.paper.id: first_day_for(each.submitted_at) for each in records}
+    told = {each.day for each in announcements if each.state == "quiet" or each.size}
+    accounted = {*first_days.values(), *new, *told}
+    return {day for day in days if day not in accounted or not first_days.keys() >= {*new.get(day, ())}}
 
 
 def _found(category: str, answers: Answers, stored: Stored, days: Days) -> list[Announced]:

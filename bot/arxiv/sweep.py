@@ -3,12 +3,13 @@
 A feed can serve a stale document all day, or be cut, and a process can be down for weeks.
 """
 
-from collections.abc import Awaitable, Iterable, Sequence
+from collections.abc import Awaitable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, date, datetime, time, timedelta
 from typing import TypeVar
 
 import structlog
+from sqlalchemy.ext.asyncio import AsyncConnection
 
 from bot.announcements import ARXIV_ZONE, ONE_DAY, Announcement, announcement_day, announcement_days, day_of
 from bot.arxiv.api import submitted_between
@@ -20,7 +21,7 @@ from bot.arxiv.schedule import last_swept_day, sweep_again_at, sweep_at
 from bot.clock import Clock
 from bot.config import Arxiv
 from bot.metrics import Metrics
-from bot.papers import Submission
+from bot.papers import PaperId, Submission
 from bot.storage import announcements, feeds, papers
 from bot.storage.database import Database
 from bot.storage.feeds import Feed
@@ -44,12 +45,15 @@ log = structlog.get_logger(__name__)
 
 @dataclass(frozen=True, slots=True)
 class _Span:
-    """The days of a category that are to be compared, both included, and what is known of its announcements since."""
+    """The days of a category that are to be compared, both included, and what is known of its announcements since, and
+    of what was new on each day.
+    """
 
     feed: Feed
     first: date
     last: date
     chronicle: Sequence[Announcement]
+    new: Mapping[date, Sequence[PaperId]]
 
     @property
     def category(self) -> str:
@@ -106,10 +110,12 @@ class Sweeper:
 
     async def _spans(self, due: Iterable[Feed], last: date) -> list[_Span]:
         firsts = {feed: _first_day(feed, last, self._settings.sweep_days) for feed in due}
+        categories, since = [feed.category for feed in firsts], min(firsts.values())
         async with self._database.read() as connection:
-            known = await announcements.get(connection, [feed.category for feed in firsts], min(firsts.values()))
+            known = await announcements.get(connection, categories, since)
+            new = await papers.new_by_day(connection, categories, since - _LONGEST_BEFORE)
         return [
-            _Span(feed, first, last, [each for each in known[feed.category] if each.day >= first])
+            _Span(feed, first, last, [each for each in known[feed.category] if each.day >= first], new[feed.category])
             for feed, first in firsts.items()
         ]
 
@@ -131,15 +137,13 @@ class Sweeper:
     async def _sweep(self, span: _Span, now: datetime) -> bool:
         """Compare a category, and store what is missing; whether that was all for today."""
         category, first, last = span.category, span.first, span.last
-        answers, stored = await self._answers(span, now)
+        answers = await self._answers(span, now)
         closed = last - timedelta(days=self._settings.sweep_days)
         days = Days(_followed_since(span.feed) or first, first, last, closed)
         has_answers = answers.records is not None or answers.searches is not None
         async with self._database.write() as connection:
             # What somebody's digest had its feed read for meanwhile has its say.
-            chronicle = (await announcements.get(connection, [category], first))[category]
-            stored = replace(stored, announcements=chronicle)
-            compared = compare(category, answers, stored, days, now)
+            compared = compare(category, answers, await _stored(connection, span, answers), days, now)
             is_done = has_answers and not any(each.day == last and each.is_awaited for each in compared.announcements)
             await papers.add_announced(connection, compared.missing, now)
             await papers.redate(connection, category, compared.misdated)
@@ -157,22 +161,19 @@ class Sweeper:
         log.info(message, category=category, since=str(first), late=len(compared.missing))
         return is_done
 
-    async def _answers(self, span: _Span, now: datetime) -> tuple[Answers, Stored]:
-        """What the sources say of these days, and what is stored of that. The later ones are only asked if need be."""
+    async def _answers(self, span: _Span, now: datetime) -> Answers:
+        """What the sources say of these days. The later ones are only asked if need be."""
         category, first, last, unsettled = span.category, span.first, span.last, span.unsettled
         # What the feed has brought today the listing cannot know better.
         listing = await self._ask(category, "listing", self._from_listing(category)) if last in unsettled else None
         records = await self._ask(category, "records", self._from_records(category, first, now))
-        answers = Answers(records, None, listing)
-        stored = await self._stored(span, answers)
         recent = set(announcement_days(max(first, last - _INDEX_LAG), last))
         # Of today the page tells sooner than the search.
         doubtful = (unsettled | recent) - ({last} if listing is not None else set())
-        if not (missing := holes(answers, stored, doubtful)):
-            return answers, stored
-        searches = await self._ask(category, "searches", self._from_searches(category, min(missing), now))
-        answers = replace(answers, searches=searches)
-        return answers, await self._stored(span, answers)
+        searches = None
+        if missing := holes(records, span.chronicle, span.new, doubtful):
+            searches = await self._ask(category, "searches", self._from_searches(category, min(missing), now))
+        return Answers(records, searches, listing)
 
     async def _ask(self, category: str, source: str, answer: Awaitable[T]) -> T | None:
         try:
@@ -194,18 +195,18 @@ class Sweeper:
     async def _from_listing(self, category: str) -> ListingPage:
         return await fetch_listing(self._client, self._settings.listing_url, category)
 
-    async def _stored(self, span: _Span, answers: Answers) -> Stored:
-        named = answers.named
-        async with self._database.read() as connection:
-            listed = await papers.fresh_listings(connection, named)
-            unlisted = [paper_id for paper_id in named if (paper_id, span.category) not in listed]
-            return Stored(
-                listed,
-                await papers.get(connection, unlisted),
-                span.chronicle,
-                await papers.new_by_day(connection, span.category, span.first - _LONGEST_BEFORE),
-                await papers.replaced_before(connection, unlisted, span.category, span.first),
-            )
+
+async def _stored(connection: AsyncConnection, span: _Span, answers: Answers) -> Stored:
+    named, category = answers.named, span.category
+    listed = await papers.fresh_listings(connection, named)
+    unlisted = [paper_id for paper_id in named if (paper_id, category) not in listed]
+    return Stored(
+        listed,
+        await papers.get(connection, unlisted),
+        (await announcements.get(connection, [category], span.first))[category],
+        span.new,
+        await papers.replaced_before(connection, unlisted, category, span.first),
+    )
 
 
 def _followed_since(feed: Feed) -> date | None:

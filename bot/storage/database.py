@@ -6,10 +6,11 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager, closing, nullcontext
 from functools import cache
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, cast
 
 import sqlalchemy as sa
 from filelock import FileLock, Timeout
+from sqlalchemy.engine import AdaptedConnection
 from sqlalchemy.exc import DBAPIError
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, create_async_engine
 
@@ -234,8 +235,12 @@ def _set_pragmas(connection: Any, _record: object) -> None:
 
 def _begin(connection: sa.Connection) -> None:
     """A writer takes the write lock at once: a read that turns into a write could otherwise fail half-way."""
-    writes = connection.get_execution_options().get("writes", False)
-    connection.exec_driver_sql("BEGIN IMMEDIATE" if writes else "BEGIN")
+    begin = "BEGIN IMMEDIATE" if connection.get_execution_options().get("writes", False) else "BEGIN"
+    driver = cast(AdaptedConnection, connection.connection.dbapi_connection)
+    try:
+        driver.run_async(lambda sqlite: sqlite.execute(begin))
+    except sqlite3.OperationalError as error:
+        raise sa.exc.OperationalError(begin, None, error) from error
 
 
 def _migrate(url: sa.URL) -> None:

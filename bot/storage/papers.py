@@ -24,8 +24,8 @@ _ROWS_AT_ONCE = 50
 _LISTED = sa.select(listings.c.paper_id, listings.c.category, listings.c.day).where(
     listings.c.paper_id.in_(sa.bindparam("paper_ids", expanding=True)), listings.c.announce_type.in_(FRESH)
 )
-_NEW = sa.select(listings.c.day, listings.c.paper_id).where(
-    listings.c.category == sa.bindparam("category"),
+_NEW = sa.select(listings.c.category, listings.c.day, listings.c.paper_id).where(
+    listings.c.category.in_(sa.bindparam("categories", expanding=True)),
     listings.c.first_seen_at >= sa.bindparam("seen_since"),
     listings.c.day >= sa.bindparam("since"),
     listings.c.announce_type == "new",
@@ -114,12 +114,14 @@ async def replaced_before(
     return found
 
 
-async def new_by_day(connection: AsyncConnection, category: str, since: date) -> dict[date, list[PaperId]]:
-    """What was new, not cross-listed, in a category on each announcement day."""
-    found: dict[date, list[PaperId]] = {}
-    values = {"category": category, "since": since, "seen_since": midnight_of(since)}
+async def new_by_day(
+    connection: AsyncConnection, categories: Sequence[str], since: date
+) -> dict[str, dict[date, list[PaperId]]]:
+    """What was new, not cross-listed, in each of these categories on each announcement day."""
+    found: dict[str, dict[date, list[PaperId]]] = {category: {} for category in categories}
+    values = {"categories": categories, "since": since, "seen_since": midnight_of(since)}
     for row in await connection.execute(_NEW, values):
-        found.setdefault(row.day, []).append(PaperId(row.paper_id))
+        found[row.category].setdefault(row.day, []).append(PaperId(row.paper_id))
     return found
 
 

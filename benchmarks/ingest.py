@@ -26,7 +26,7 @@ from bot.arxiv.client import ArxivClient
 from bot.arxiv.poll import FeedPoller
 from bot.config import Arxiv
 from bot.metrics import Metrics
-from bot.run import forget_what_stays
+from bot.run import spare_the_loop
 from bot.storage.database import Database, open_database
 from tests.builders import HandClock
 from tests.servers.arxiv import ArxivStub
@@ -80,7 +80,7 @@ async def _ingest(database: Database, url: str, category: str) -> tuple[float, f
     client = ArxivClient("mailto:benchmarks@example.org", clock, Metrics())
     settings = Arxiv(feed_url=f"{url}/atom", default_categories=(category,), sweep_days=0)
     poller = FeedPoller(database, client, clock, settings, Metrics())
-    forget_what_stays()  # as `paperwire run` does
+    spare_the_loop()  # as `paperwire run` does
     took = []
     holdup = asyncio.create_task(longest_holdup())
     for _ in range(2):

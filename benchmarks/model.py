@@ -22,7 +22,7 @@ from bot.clock import WallClock
 from bot.config import Llm
 from bot.metrics import Metrics
 from bot.papers import Paper
-from bot.run import forget_what_stays
+from bot.run import spare_the_loop
 from bot.storage.database import Database, open_database
 from bot.summaries.write import Summariser, chain
 from tests.builders import a_paper, announce
@@ -76,7 +76,7 @@ async def measure(papers: int, in_flight: int, latency: float = LATENCY) -> list
         database = await open_database(f"sqlite:///{folder}/paperwire.db")
         settings = Llm(base_url=url, model="stub", max_in_flight=in_flight)
         summariser = Summariser(database, WallClock(), chain(settings, database, WallClock(), Metrics()))
-        forget_what_stays()  # as `paperwire run` does
+        spare_the_loop()  # as `paperwire run` does
         try:
             bound = in_flight / latency
             return [

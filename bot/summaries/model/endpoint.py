@@ -9,7 +9,6 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Any, Literal
 
-import anyio._backends._asyncio  # noqa: F401 -- else the first request loads it, and holds up the event loop
 import httpx2
 import structlog
 from openai import AsyncOpenAI, DefaultAsyncHttpxClient, OpenAIError

@@ -125,11 +125,10 @@ async def test_whatever_is_asked_both_databases_find_what_a_subscription_would_m
     async with any_database.write() as connection:
         await papers.add(connection, shelf, MONDAY)
     await Indexing(any_database).tick(MONDAY)
-    queries = [_a_query(dice, words, authors) for _ in range(150)]
-    for query in queries:
-        interest = parse_interest(query)
-        matches = Matches([interest])
-        matches.add(Document(each.id, each.categories, each.title, each.abstract, each.authors) for each in shelf)
+    asked = {query: parse_interest(query) for query in (_a_query(dice, words, authors) for _ in range(150))}
+    matches = Matches(asked.values())
+    matches.add(Document(each.id, each.categories, each.title, each.abstract, each.authors) for each in shelf)
+    for query, interest in asked.items():
         async with any_database.read() as connection:
             found = await search.find(connection, interest, 500)
         assert sorted(each.id for each in found) == sorted(matches.of(interest)), query

@@ -11,9 +11,7 @@ from pathlib import Path
 
 # Each process starts as a copy of one that has imported everything: to import it anew takes longer than most commands.
 _PROCESSES = multiprocessing.get_context("forkserver")
-_PROCESSES.set_forkserver_preload(
-    ["bot.run", "bot.cli", "bot.doctor", "bot.lookup", "bot.database_desk", "bot.outbox_desk"]
-)
+_PROCESSES.set_forkserver_preload(["bot.cli", "bot.run", "bot.doctor", "bot.lookup", "bot.outbox_desk"])
 _STREAMS = {"in": os.O_RDONLY, "out": os.O_WRONLY | os.O_CREAT, "err": os.O_WRONLY | os.O_CREAT}
 
 
@@ -42,8 +40,10 @@ class Terminal:
             process = _PROCESSES.Process(target=_run, args=(words, self.folder, environment, streams))
             process.start()
             await asyncio.to_thread(process.join, 30)
-            assert process.exitcode is not None, "it did not end"
-            return Done(process.exitcode, (streams / "out").read_text("utf-8"), (streams / "err").read_text("utf-8"))
+            code = process.exitcode
+            process.kill()  # one that hangs is not left behind
+            assert code is not None, "it did not end"
+            return Done(code, (streams / "out").read_text("utf-8"), (streams / "err").read_text("utf-8"))
 
     def with_settings(self, **settings: str) -> "Terminal":
         """The same terminal with further settings, as `web__port="0"`."""

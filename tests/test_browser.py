@@ -70,7 +70,7 @@ async def page(request: pytest.FixtureRequest, browser: Browser, world: World) -
     """The first page on a screen; whatever a page complains of fails the test."""
     width, height = SCREENS[request.param]
     complaints: list[str] = []
-    page = await browser.new_page(viewport={"width": width, "height": height})  # with a context of its own
+    page = await browser.new_page(viewport={"width": width, "height": height})
     page.on("pageerror", lambda error: complaints.append(str(error)))
     page.on("console", lambda said: complaints.append(said.text) if "Security Policy" in said.text else None)
     await page.goto(world.server.address)

@@ -92,15 +92,16 @@ class Comparison:
 def compare(category: str, answers: Answers, stored: Stored, days: Days, now: datetime) -> Comparison:
     """Compare what was announced on these days; some ms where that is much."""
     found = _found(category, answers, stored, days)
-    listed_on = {each.paper.id: stored.listed.get((each.paper.id, category), each.day) for each in found}
-    missing = tuple(each for each in found if (each.paper.id, category) not in stored.listed)
-    misdated = tuple(each for each in found if listed_on[each.paper.id] != each.day)
+    listed_on = {paper_id: day for (paper_id, listed_in), day in stored.listed.items() if listed_in == category}
+    missing = tuple(each for each in found if each.paper.id not in listed_on)
+    misdated = tuple(each for each in found if listed_on.get(each.paper.id, each.day) != each.day)
     known = {each.day: each for each in stored.announcements}
     changed: dict[date, Announcement] = {}
     for day in {listed_on[each.paper.id] for each in misdated} & known.keys():
-        lost = Counter(kind_in(each, category) for each in misdated if listed_on[each.paper.id] == day)
-        there = Counter(kind_in(each, category) for each in found if each.day == day)
-        known[day] = changed[day] = known[day].left_with(Counter(known[day].counts) - lost | there, now)
+        lost = [each for each in misdated if listed_on[each.paper.id] == day]
+        there = [each for each in found if each.day == day]
+        left = Counter(known[day].counts) - _counts(lost, category) | _counts(there, category)
+        known[day] = changed[day] = known[day].left_with(left, now)
     for day in announcement_days(days.first, days.last):
         before = known.get(day, Announcement(category, day, since=midnight_of(day)))
         after = _judged(before, category, found, missing, answers, is_over=day < days.last, now=now)
@@ -138,10 +139,7 @@ def _found(category: str, answers: Answers, stored: Stored, days: Days) -> list[
             continue
         kind: AnnounceType = "new" if canonical(each.paper.primary) == canonical(category) else "cross"
         if listed_on := stored.listed.get((paper_id, category)):
-            known_by = announcement_day(each.changed_on or listed_on)
-            # Of a record that is older than its listing: a stale document brought it, of a day that was never read.
-            is_misdated = known_by < listed_on and known_by in missed and first_day_for(each.submitted_at) <= known_by
-            day = known_by if is_misdated else listed_on
+            day = _own_day(each, listed_on, missed)
         elif kind == "cross" and paper_id in known_in and canonical(category) not in known_in[paper_id]:
             # We have it from other categories; its record changed when it was cross-listed to this one.
             day = announcement_day(each.changed_on or days.last)
@@ -173,6 +171,16 @@ def _known_in(stored: Stored) -> dict[PaperId, set[str]]:
     return have | announced
 
 
+def _own_day(each: Submission, listed_on: date, missed: Collection[date]) -> date:
+    """The announcement day of a listed paper: an earlier one where its record is older than its listing.
+
+    A stale document brought it then, of a day that was never read.
+    """
+    known_by = announcement_day(each.changed_on or listed_on)
+    is_earlier = first_day_for(each.submitted_at) <= known_by < listed_on
+    return known_by if is_earlier and known_by in missed else listed_on
+
+
 def _day_of(each: Submission, numbers: _Numbers, missed: Collection[date]) -> date:
     """The announcement day of a paper that is new somewhere, as well as it can be known."""
     day = first_day_for(each.submitted_at)
@@ -188,6 +196,10 @@ def _day_of(each: Submission, numbers: _Numbers, missed: Collection[date]) -> da
     return min(max(day, not_before), not_after)
 
 
+def _counts(announced: Iterable[Announced], category: str) -> Counter[AnnounceType]:
+    return Counter(kind_in(each, category) for each in announced)
+
+
 def _judged(
     before: Announcement,
     category: str,
@@ -200,7 +212,7 @@ def _judged(
 ) -> Announcement:
     """An announcement as it stands after a comparison; `is_over`: its day is, so that every source should know."""
     there, lacking = (
-        Counter(kind_in(each, category) for each in several if each.day == before.day) for several in (found, missing)
+        _counts((each for each in several if each.day == before.day), category) for several in (found, missing)
     )
     listing = answers.listing if answers.listing is not None and answers.listing.day == before.day else None
     told: dict[Source, Sequence[object] | None] = {

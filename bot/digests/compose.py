@@ -21,7 +21,7 @@ from bot.digests.edition import reply_of
 from bot.digests.known import Known, match
 from bot.digests.plans import Plan, Plans, with_replaced
 from bot.digests.ports import Awaited, Renders, Summarise, WhyQuiet
-from bot.digests.printing import Press, slices
+from bot.digests.printing import Press
 from bot.interests import Matches
 from bot.metrics import Metrics
 from bot.papers import PaperId
@@ -29,6 +29,7 @@ from bot.storage import alerts, chats, digests, marks, outbox, papers, replaceme
 from bot.storage.database import Database
 from bot.storage.digests import Occasion, Receipt
 from bot.storage.outbox import Parcel
+from bot.storage.slices import slices
 
 MORE_AT_ONCE = 12
 AFTER_TROUBLE = timedelta(minutes=1)

@@ -1,7 +1,7 @@
 """Printing: digests as their platforms' texts, each kept once for all chats that get it."""
 
 import asyncio
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime
 from typing import TypeVar
 
@@ -12,6 +12,7 @@ from bot.digests.updates import Updates
 from bot.papers import Paper, PaperId
 from bot.storage import outbox, papers
 from bot.storage.database import Database
+from bot.storage.slices import slices
 from bot.summary import Summary
 
 _AT_ONCE = 20
@@ -62,8 +63,3 @@ class Press:
         async with self._database.write() as connection:
             numbers = await outbox.keep(connection, {text for parts in texts for text in parts}, now)
         return {each: tuple(numbers[text] for text in parts) for each, parts in zip(printed, texts, strict=True)}
-
-
-def slices(items: Sequence[T], most: int) -> Iterator[Sequence[T]]:
-    """So many of them at a time."""
-    return (items[start : start + most] for start in range(0, len(items), most))

@@ -7,6 +7,7 @@ import sqlalchemy as sa
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from bot.storage.dialect import insert
+from bot.storage.slices import slices
 from bot.storage.tables import budgets
 
 _BATCH = 500
@@ -78,6 +79,6 @@ async def prune(connection: AsyncConnection, now: float) -> int:
         for row in await connection.execute(query)
         if max([*row.taken, *row.reserved, row.halted_until]) <= now
     ]
-    for start in range(0, len(idle), _BATCH):
-        await connection.execute(sa.delete(budgets).where(budgets.c.scope.in_(idle[start : start + _BATCH])))
+    for some in slices(idle, _BATCH):
+        await connection.execute(sa.delete(budgets).where(budgets.c.scope.in_(some)))
     return len(idle)

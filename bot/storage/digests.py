@@ -11,6 +11,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from bot.papers import FRESH, PaperId
 from bot.storage.dialect import insert
+from bot.storage.slices import slices
 from bot.storage.tables import chats, digest_papers, digests, listings, papers
 
 Occasion = Literal["daily", "asked", "more", "alert"]
@@ -118,10 +119,10 @@ async def given(
     """
     row = digest_papers.c
     found: dict[int, str] = {}
-    for start in range(0, len(paper_ids), _BATCH):
+    for some in slices(paper_ids, _BATCH):
         query = (
             sa.select(row.chat_id, sa.func.aggregate_strings(row.paper_id, " ").label("ids"))
-            .where(row.chat_id.in_(chat_ids), row.paper_id.in_(paper_ids[start : start + _BATCH]))
+            .where(row.chat_id.in_(chat_ids), row.paper_id.in_(some))
             .group_by(row.chat_id)
         )
         if not held_too:

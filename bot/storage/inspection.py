@@ -1,6 +1,6 @@
 """The outbox as its operator sees it: what is not well or not sent yet, and what is to become of it."""
 
-from collections.abc import Collection, Iterable, Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -9,6 +9,7 @@ import sqlalchemy as sa
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from bot.storage.outbox import State
+from bot.storage.slices import slices
 from bot.storage.tables import OPEN, chats, messages, payloads
 
 STATES: tuple[State, ...] = ("pending", "waiting", "uncertain", "sending", "failed", "sent", "void")
@@ -127,7 +128,7 @@ async def open_in(connection: AsyncConnection, chat_id: int) -> list[int]:
 async def _refused(connection: AsyncConnection, message_ids: Sequence[int], states: Collection[str]) -> dict[int, str]:
     """Which of these messages are in none of these states, and what they are instead."""
     found: dict[int, str] = {}
-    for batch in _batches(message_ids):
+    for batch in slices(message_ids, _BATCH):
         query = sa.select(messages.c.id, messages.c.state).where(messages.c.id.in_(batch))
         found |= {row.id: row.state for row in await connection.execute(query)}
     return {
@@ -140,7 +141,7 @@ async def _refused(connection: AsyncConnection, message_ids: Sequence[int], stat
 async def _texts_of(connection: AsyncConnection, message_ids: Sequence[int]) -> dict[int, bool]:
     """Whether the texts of each message are still there."""
     kept: dict[int, bool] = {}
-    for batch in _batches(message_ids):
+    for batch in slices(message_ids, _BATCH):
         query = sa.select(messages.c.id, messages.c.payload_id, messages.c.further_parts)
         rows = (await connection.execute(query.where(messages.c.id.in_(batch)))).all()
         parts = {part for row in rows for part in (row.payload_id, *(row.further_parts or ()))}
@@ -157,7 +158,7 @@ async def _change(
     values: dict[str, Any],
 ) -> Changed:
     changed: list[int] = []
-    for batch in _batches([each for each in message_ids if each not in refused]):
+    for batch in slices([each for each in message_ids if each not in refused], _BATCH):
         # The state once more: on PostgreSQL a worker may have taken it up since it was read.
         statement = (
             sa.update(messages)
@@ -167,7 +168,3 @@ async def _change(
         )
         changed += (await connection.execute(statement)).scalars()
     return Changed(sorted(changed), refused)
-
-
-def _batches(message_ids: Sequence[int]) -> Iterable[Sequence[int]]:
-    return (message_ids[start : start + _BATCH] for start in range(0, len(message_ids), _BATCH))

@@ -21,6 +21,7 @@ from bot.chats import Chat, PlatformName
 from bot.metrics import Depth
 from bot.storage.chats import chat_from
 from bot.storage.dialect import insert, is_among
+from bot.storage.slices import slices
 from bot.storage.tables import OPEN, chats, digests, messages, payloads
 
 State = Literal["pending", "sending", "sent", "waiting", "uncertain", "failed", "void"]
@@ -186,8 +187,7 @@ async def queues(
 ) -> list[tuple[Chat, list[Message]]]:
     """What can leave now for each of these chats, in order: urgent ones first, up to the first that has to wait."""
     found: list[tuple[Chat, list[Message]]] = []
-    for start in range(0, len(chat_ids), _BATCH):
-        batch = chat_ids[start : start + _BATCH]
+    for batch in slices(chat_ids, _BATCH):
         people = await connection.execute(
             sa.select(chats, chats.c.inactive_because.is_not(None).label("is_probe")).where(
                 chats.c.id.in_(batch), may_be_written_to(now)

@@ -13,6 +13,7 @@ from bot.interests import Document
 from bot.papers import FRESH, Announced, Paper, PaperId
 from bot.storage import replacements, words
 from bot.storage.dialect import insert
+from bot.storage.slices import slices
 from bot.storage.tables import listings, papers
 from bot.taxonomy import canonical
 
@@ -39,12 +40,7 @@ async def add_announced(connection: AsyncConnection, announced: Sequence[Announc
     A paper already listed keeps its day; what is cross-listed later is news only in the categories that it came to, and
     never in its own. A higher version replaces the facts, a lower one does not.
     """
-    return sum(
-        [
-            await _add_announced(connection, announced[start : start + _ROWS_AT_ONCE], seen_at)
-            for start in range(0, len(announced), _ROWS_AT_ONCE)
-        ]
-    )
+    return sum([await _add_announced(connection, some, seen_at) for some in slices(announced, _ROWS_AT_ONCE)])
 
 
 async def _add_announced(connection: AsyncConnection, announced: Sequence[Announced], seen_at: datetime) -> int:
@@ -77,8 +73,8 @@ def _list(dialect: str) -> sa.Insert:
 async def fresh_listings(connection: AsyncConnection, paper_ids: Sequence[PaperId]) -> dict[tuple[PaperId, str], date]:
     """In which categories these papers were listed as new or cross-listed ones, and on which announcement day."""
     found: dict[tuple[PaperId, str], date] = {}
-    for start in range(0, len(paper_ids), _BATCH):
-        rows = await connection.execute(_LISTED, {"paper_ids": paper_ids[start : start + _BATCH]})
+    for some in slices(paper_ids, _BATCH):
+        rows = await connection.execute(_LISTED, {"paper_ids": some})
         found |= {(PaperId(row.paper_id), row.category): row.day for row in rows}
     return found
 
@@ -87,11 +83,11 @@ async def redate(connection: AsyncConnection, category: str, announced: Sequence
     """List these papers, which are listed in a category already, under their own announcement day instead."""
     for day in {each.day for each in announced}:
         paper_ids = [each.paper.id for each in announced if each.day == day]
-        for start in range(0, len(paper_ids), _BATCH):
+        for some in slices(paper_ids, _BATCH):
             await connection.execute(
                 sa.update(listings)
                 .where(
-                    listings.c.paper_id.in_(paper_ids[start : start + _BATCH]),
+                    listings.c.paper_id.in_(some),
                     listings.c.category == category,
                     listings.c.announce_type.in_(FRESH),
                 )
@@ -104,9 +100,9 @@ async def replaced_before(
 ) -> set[PaperId]:
     """Those of these papers that were in a category before that day, as a replacement told."""
     found: set[PaperId] = set()
-    for start in range(0, len(paper_ids), _BATCH):
+    for some in slices(paper_ids, _BATCH):
         query = sa.select(listings.c.paper_id).where(
-            listings.c.paper_id.in_(paper_ids[start : start + _BATCH]),
+            listings.c.paper_id.in_(some),
             listings.c.category == category,
             listings.c.day < day,
         )
@@ -196,8 +192,8 @@ def paper_from(row: sa.Row[Any]) -> Paper:
 async def get(connection: AsyncConnection, paper_ids: Sequence[PaperId]) -> dict[PaperId, Paper]:
     """The stored ones among these papers."""
     found: dict[PaperId, Paper] = {}
-    for start in range(0, len(paper_ids), _BATCH):
-        rows = await connection.execute(sa.select(papers).where(papers.c.id.in_(paper_ids[start : start + _BATCH])))
+    for some in slices(paper_ids, _BATCH):
+        rows = await connection.execute(sa.select(papers).where(papers.c.id.in_(some)))
         found |= {paper.id: paper for paper in map(paper_from, rows)}
     return found
 
@@ -205,8 +201,6 @@ async def get(connection: AsyncConnection, paper_ids: Sequence[PaperId]) -> dict
 async def documents(connection: AsyncConnection, paper_ids: Sequence[PaperId]) -> AsyncIterator[list[Document]]:
     """What these papers are matched by, some at a time."""
     columns = (papers.c.id, papers.c.categories, papers.c.title, papers.c.abstract, papers.c.authors)
-    for start in range(0, len(paper_ids), _DOCUMENTS):
-        rows = await connection.execute(
-            sa.select(*columns).where(papers.c.id.in_(paper_ids[start : start + _DOCUMENTS]))
-        )
+    for some in slices(paper_ids, _DOCUMENTS):
+        rows = await connection.execute(sa.select(*columns).where(papers.c.id.in_(some)))
         yield [Document(PaperId(row.id), row.categories, row.title, row.abstract, row.authors) for row in rows]

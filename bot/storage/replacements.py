@@ -10,6 +10,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from bot.papers import PaperId
 from bot.storage.dialect import insert
+from bot.storage.slices import slices
 from bot.storage.tables import digest_papers, digests, papers, replacements, told_versions
 
 _BATCH = 200
@@ -35,9 +36,9 @@ async def note(connection: AsyncConnection, rows: Sequence[Mapping[str, Any]], s
     told = {row["id"]: row for row in rows if row["version"] > 1 or row["withdrawn"]}
     found: list[dict[str, Any]] = []
     ids = list(told)
-    for start in range(0, len(ids), _BATCH):
+    for some in slices(ids, _BATCH):
         columns = (papers.c.id, papers.c.version, papers.c.withdrawn, papers.c.comment)
-        known = await connection.execute(sa.select(*columns).where(papers.c.id.in_(ids[start : start + _BATCH])))
+        known = await connection.execute(sa.select(*columns).where(papers.c.id.in_(some)))
         for before in known:
             version, withdrawn = told[before.id]["version"], bool(told[before.id]["withdrawn"])
             is_withdrawn_now = version == before.version and withdrawn and not before.withdrawn
@@ -105,7 +106,7 @@ async def _of_chats(
     given, told, ids = digest_papers.c, told_versions.c, list(seen)
     same = sa.and_(told.chat_id == given.chat_id, told.paper_id == given.paper_id)
     found: dict[int, list[Replacement]] = {}
-    for start in range(0, len(ids), _BATCH):
+    for some in slices(ids, _BATCH):
         query = (
             sa.select(
                 given.chat_id, given.paper_id, digests.c.composed_at, papers.c.title, papers.c.comment,
@@ -114,7 +115,7 @@ async def _of_chats(
             .join_from(digest_papers, digests, digests.c.id == given.digest_id)
             .join(papers, papers.c.id == given.paper_id)
             .join(told_versions, same, isouter=True)
-            .where(given.chat_id.in_(since), given.paper_id.in_(ids[start : start + _BATCH]), given.held.is_(False))
+            .where(given.chat_id.in_(since), given.paper_id.in_(some), given.held.is_(False))
         )  # fmt: skip
         for row in await connection.execute(query):
             paper_id = PaperId(row.paper_id)

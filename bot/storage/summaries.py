@@ -9,6 +9,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from bot.papers import Paper, PaperId
 from bot.storage.dialect import insert
+from bot.storage.slices import slices
 from bot.storage.tables import summaries
 from bot.summary import Provenance, Summary, Takeaway, source_of
 
@@ -58,8 +59,8 @@ async def get(connection: AsyncConnection, papers: Sequence[Paper]) -> dict[Pape
     asked = {paper.id: paper for paper in papers}
     ids = list(asked)
     found: dict[PaperId, Summary] = {}
-    for start in range(0, len(ids), _BATCH):
-        query = sa.select(summaries).where(summaries.c.paper_id.in_(ids[start : start + _BATCH]))
+    for some in slices(ids, _BATCH):
+        query = sa.select(summaries).where(summaries.c.paper_id.in_(some))
         for row in await connection.execute(query.order_by(summaries.c.paper_version)):
             summary, paper = _summary_from(row), asked[PaperId(row.paper_id)]
             if summary.paper_version == paper.version or summary.source == source_of(paper):

@@ -13,6 +13,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from bot.interests.wording import wording
 from bot.papers import PaperId
 from bot.storage.dialect import insert
+from bot.storage.slices import slices
 from bot.storage.tables import paper_words, papers, unindexed
 
 _ROWS_AT_ONCE = 50
@@ -30,8 +31,8 @@ _FACTS = sa.select(
 async def note(connection: AsyncConnection, paper_ids: Sequence[PaperId]) -> None:
     """Remember those of these papers whose words are not what is stored of them now: making words takes 2 ms each."""
     stale: list[dict[str, PaperId]] = []
-    for start in range(0, len(paper_ids), _ROWS_AT_ONCE):
-        known = await connection.execute(_MADE_FROM, {"paper_ids": paper_ids[start : start + _ROWS_AT_ONCE]})
+    for some in slices(paper_ids, _ROWS_AT_ONCE):
+        known = await connection.execute(_MADE_FROM, {"paper_ids": some})
         stale += [{"paper_id": row.id} for row in known if row.made_from != _source(row)]
     if stale:
         await connection.execute(_remember(connection.dialect.name), stale)
@@ -41,8 +42,8 @@ async def catch_up(connection: AsyncConnection, at_most: int) -> int:
     """Make the words of some remembered papers, the latest first; how many these were."""
     waiting = sa.select(unindexed.c.paper_id).order_by(unindexed.c.paper_id.desc()).limit(at_most)
     paper_ids = list(await connection.scalars(waiting))
-    for start in range(0, len(paper_ids), _ROWS_AT_ONCE):
-        facts = (await connection.execute(_FACTS, {"paper_ids": paper_ids[start : start + _ROWS_AT_ONCE]})).all()
+    for some in slices(paper_ids, _ROWS_AT_ONCE):
+        facts = (await connection.execute(_FACTS, {"paper_ids": some})).all()
         rows = await asyncio.to_thread(lambda facts: list(map(words_of, facts)), facts)
         await connection.execute(_put(connection.dialect.name), rows)
     await connection.execute(sa.delete(unindexed).where(unindexed.c.paper_id.in_(paper_ids)))

@@ -15,6 +15,7 @@ from bot.interests.terms import All, AnyOf, Author, Category, Field, Named, Term
 from bot.interests.wording import wording
 from bot.papers import Paper, PaperId, is_sample
 from bot.storage import papers
+from bot.storage.slices import slices
 from bot.storage.words import in_category
 
 MOST_CANDIDATES = 500
@@ -69,8 +70,7 @@ async def find(
     rows = await connection.execute(sa.text(statement), {k: v for k, v in values.items() if f":{k}" in statement})
     candidates = [PaperId(paper_id) for (paper_id,) in rows if with_sample or not is_sample(paper_id)]
     found: list[Paper] = []
-    for start in range(0, len(candidates), _AT_ONCE):
-        some = candidates[start : start + _AT_ONCE]
+    for some in slices(candidates, _AT_ONCE):
         stored = await papers.get(connection, some)
         in_order = [stored[each] for each in some if each in stored]
         found += await asyncio.to_thread(_matching, interest, in_order)
